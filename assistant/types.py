@@ -1,0 +1,184 @@
+"""The records that flow through Refdesk, in the order in which they are made.
+
+Every record is frozen: a stage returns new ones and edits none that it was given. All offsets are
+counted in characters (Unicode code points) from 0, and spans are half open: `text[start:end]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+EVERYONE = "everyone"
+"""The group that every caller belongs to, signed in or not."""
+
+Mode = Literal["extract", "generate"]
+ItemStatus = Literal["indexed", "skipped", "failed"]
+ChunkKind = Literal["text", "bibliography"]
+Stage = Literal["lexical", "dense", "fused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may read: one group out of *each* set in `all_of`, and no group in `deny`.
+
+    A rule without any set, or with an empty one, lets nobody in: what is unknown is nobody's.
+
+    >>> Access.of("atlas", "cms").allows({"cms"})
+    True
+    >>> Access(()).allows({"everyone"})
+    False
+    """
+
+    all_of: tuple[frozenset[str], ...]
+    deny: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, *groups: str) -> Access:
+        """The rule that any one of `groups` may read."""
+        return cls((frozenset(groups),))
+
+    def allows(self, groups: Iterable[str]) -> bool:
+        """Whether a caller who is in `groups` (and so in `everyone`) may read."""
+        held = frozenset(groups) | {EVERYONE}
+        return bool(self.all_of) and all(held & any_of for any_of in self.all_of) and not held & self.deny
+
+
+PUBLIC = Access.of(EVERYONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The span of a document below one heading, down to the next heading of any level.
+
+    `path` holds the headings from the outermost to this one, without marks; it is empty before the first heading.
+    """
+
+    start: int
+    end: int
+    path: tuple[str, ...]
+    kind: ChunkKind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An item parsed to text, at one revision.
+
+    `text` is Markdown: `#` headings, pipe tables, LaTeX between `$` or `$$`. `sections` lie side by side and cover it
+    whole. `pages` holds the offset at which each page, slide or sheet starts, the first always 0; it is empty for
+    formats that have none.
+    """
+
+    source: str
+    key: str
+    revision: str
+    title: str
+    url: str
+    kind: str
+    text: str
+    sections: tuple[Section, ...]
+    pages: tuple[int, ...] = ()
+    access: Access = PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of a document, cut from it and never retyped: `text == document.text[start:end]`.
+
+    `page` counts from 1 and is where the chunk starts; None where the format has no pages.
+    """
+
+    start: int
+    end: int
+    text: str
+    section: tuple[str, ...]
+    page: int | None
+    kind: ChunkKind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that a search returned.
+
+    `rank` counts from 1. `score` is BM25 (>= 0) for stage `lexical`, cosine (-1..1) for `dense`, and the sum of
+    reciprocal ranks (> 0) for `fused`; scores of different stages cannot be compared.
+    """
+
+    rank: int
+    score: float
+    stage: Stage
+    chunk_id: int
+    title: str
+    source: str
+    key: str
+    revision: str
+    url: str
+    kind: str
+    page: int | None
+    section: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The characters of a document that one sentence of an answer rests on.
+
+    `number` is the marker `[number]` in the answer's text and the rank of the passage that was shown. `quote` stands
+    verbatim at `start:end` of the document's text at `revision`. `sentence` is the sentence that it supports, and
+    `support` says how well, from 0 to 1.
+    """
+
+    number: int
+    sentence: str
+    quote: str
+    support: float
+    title: str
+    source: str
+    key: str
+    revision: str
+    url: str
+    page: int | None
+    section: tuple[str, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a question.
+
+    `mode` is the way that the text was made in the end, `answered` is False for a refusal, `confidence` (0..1) is the
+    calibrated probability that the passages hold the answer. `notes` says in plain words what else happened: a server
+    that was down, sentences that the check dropped. `models` names embedder and LLM, so that the answer can be replayed
+    on `generation`.
+    """
+
+    question: str
+    text: str
+    answered: bool
+    confidence: float
+    mode: Mode
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    generation: int
+    models: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What the library knows of one thing at a source, whether it could be read or not.
+
+    `reason` is empty for `indexed`, else one of: needs_ocr, encrypted, corrupt, timeout, too_large, empty, unsupported,
+    unreadable, outside_root. `stamp` is the connector's cheap sign of change (for a file: size and times).
+    """
+
+    source: str
+    key: str
+    status: ItemStatus
+    reason: str = ""
+    revision: str = ""
+    stamp: str = ""
