@@ -1,0 +1,86 @@
+"""Refdesk from Python: open a library, search it, ask it.
+
+>>> from assistant import Assistant
+>>> assistant = Assistant.open("library/")           # doctest: +SKIP
+>>> answer = assistant.ask("How is the run number made?")  # doctest: +SKIP
+>>> print(answer.text, answer.citations)             # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assistant.answering import Assistant
+    from assistant.errors import (
+        LibraryDamaged,
+        LibraryError,
+        LibraryLocked,
+        LibraryMismatch,
+        LibraryNotFound,
+        LLMError,
+        LLMGarbage,
+        LLMUnavailable,
+        ModelNotFound,
+        ParseError,
+        RefdeskError,
+        SettingsError,
+        SourceError,
+    )
+    from assistant.settings import Settings
+    from assistant.types import Access, Answer, Chunk, Citation, Document, Item, Passage, Section
+
+_HOME = {
+    "assistant.answering": ["Assistant"],
+    "assistant.errors": [
+        "LLMError",
+        "LLMGarbage",
+        "LLMUnavailable",
+        "LibraryDamaged",
+        "LibraryError",
+        "LibraryLocked",
+        "LibraryMismatch",
+        "LibraryNotFound",
+        "ModelNotFound",
+        "ParseError",
+        "RefdeskError",
+        "SettingsError",
+        "SourceError",
+    ],
+    "assistant.settings": ["Settings"],
+    "assistant.types": ["Access", "Answer", "Chunk", "Citation", "Document", "Item", "Passage", "Section"],
+}
+
+__all__ = [
+    "Access",
+    "Answer",
+    "Assistant",
+    "Chunk",
+    "Citation",
+    "Document",
+    "Item",
+    "LLMError",
+    "LLMGarbage",
+    "LLMUnavailable",
+    "LibraryDamaged",
+    "LibraryError",
+    "LibraryLocked",
+    "LibraryMismatch",
+    "LibraryNotFound",
+    "ModelNotFound",
+    "ParseError",
+    "Passage",
+    "RefdeskError",
+    "Section",
+    "Settings",
+    "SettingsError",
+    "SourceError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'assistant' has no attribute {name!r}")
