@@ -111,7 +111,9 @@ def load() -> Settings:
     try:
         return Settings()
     except (ValidationError, ValueError) as error:
-        raise SettingsError(f"The settings ({Path(FILE).resolve()} and REFDESK_* variables) are wrong: {error}") from error
+        raise SettingsError(
+            f"The settings ({Path(FILE).resolve()} and REFDESK_* variables) are wrong: {error}"
+        ) from error
 
 
 def cache_folder() -> Path:
@@ -122,7 +124,8 @@ def cache_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Where a running LLM server's process id and log are kept, beside the cache."""
-    return Path(os.environ.get("REFDESK_STATE") or os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / (
-        "" if os.environ.get("REFDESK_STATE") else "refdesk"
-    )
+    """Where the record and the log of a running LLM server are: `$REFDESK_STATE`, `$XDG_STATE_HOME/refdesk`, or else
+    `~/.local/state/refdesk`."""
+    if named := os.environ.get("REFDESK_STATE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "refdesk"

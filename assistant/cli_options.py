@@ -1,0 +1,26 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LIBRARY = Annotated[
+    Path,
+    typer.Option("--library", "-l", envvar="REFDESK_LIBRARY", help="The folder of the library.", show_default=True),
+]
+AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AS_GROUPS = Annotated[
+    str, typer.Option("--as", metavar="GROUP,...", help="Groups of the person who asks; everyone is in `everyone`.")
+]
+SOURCES = Annotated[list[str], typer.Option("--source", help="Only documents of this source; may be given again.")]
+KINDS = Annotated[
+    list[str], typer.Option("--kind", help="Only this kind of document (pdf, twiki, ...); may be given again.")
+]
+
+
+def comma_separated(text: str) -> list[str]:
+    """The names in a list such as "atlas, cms"."""
+    return [name.strip() for name in text.split(",") if name.strip()]

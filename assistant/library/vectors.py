@@ -1,0 +1,69 @@
+"""Embeddings that were made before, by the hash of their text, so that unchanged text is never embedded twice.
+
+Derived data beside the catalog: losing the file costs time, nothing else. Each vector is checked when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.embed import Embedder
+
+if TYPE_CHECKING:
+    from assistant.embed import FloatArray
+
+
+def text_hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=20).digest()
+
+
+class KnownVectors:
+    """The vectors of one embedder: one file per fingerprint."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.embedded = 0
+        """Texts that had to be embedded since this was opened."""
+        self._connection = sqlite3.connect(folder / f"vectors-{embedder.fingerprint}.sqlite", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS vector (hash BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID"
+        )
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        """One unit row per text, shape (len(texts), dimensions); embeds only what was never embedded."""
+        import numpy as np
+
+        hashes = [text_hash(text) for text in texts]
+        known = self._known(hashes)
+        new = {digest: text for digest, text in zip(hashes, texts, strict=True) if digest not in known}
+        if new:
+            rows = self._embedder.embed_passages(list(new.values()))
+            self.embedded += len(new)
+            known |= dict(zip(new, rows, strict=True))
+            self._connection.execute("BEGIN")
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO vector VALUES (?, ?)", ((digest, known[digest].tobytes()) for digest in new)
+            )
+            self._connection.execute("COMMIT")
+        if not texts:
+            return np.empty((0, self._embedder.dimensions), dtype=np.float32)
+        return np.stack([known[digest] for digest in hashes])
+
+    def _known(self, hashes: Sequence[bytes]) -> dict[bytes, FloatArray]:
+        import numpy as np
+
+        found = {}
+        for digest in set(hashes):
+            row = self._connection.execute("SELECT row FROM vector WHERE hash = ?", (digest,)).fetchone()
+            if row and len(row[0]) == 4 * self._embedder.dimensions:
+                found[digest] = np.frombuffer(row[0], dtype=np.float32)
+        return found
+
+    def close(self) -> None:
+        self._connection.close()
