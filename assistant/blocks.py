@@ -13,7 +13,7 @@ from typing import Literal
 
 BlockKind = Literal["heading", "paragraph", "item", "table", "equation", "code", "quote"]
 
-HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?\s*$")
+HEADING = re.compile(r" {0,3}(#{1,6})(?=\s|$)")
 _FENCE = re.compile(r"\s*(`{3,}(?=[^`]*$)|~{3,})")
 _ITEM = re.compile(r"\s*(?:[-*+•‣◦▪]|\(?\d{1,9}[.)]|#\.)\s+\S")
 _FIRST_ITEM = re.compile(r"\s*(?:[-*+•‣◦▪]|\(?1[.)]|#\.)\s+\S")

@@ -11,17 +11,21 @@ from collections.abc import Iterator
 
 from assistant.blocks import blocks, lines, stripped
 
-# Within these no sentence ends: code, formulas, link targets, addresses.
+# Within these no sentence ends: code, formulas, link targets, addresses. Their lengths are bounded, and the marks below
+# are looked for only where a run of them begins, so that a hostile text takes no quadratic time.
 _WHOLE = re.compile(
-    r"`[^`\n]+`|\$\$.+?\$\$|\\\(.+?\\\)|\\\[.+?\\\]|\$(?=\S)[^$]{0,400}?(?<=[^\s\\])\$(?!\d)|\]\([^()\s]*\)|<[^<>\s]+>|https?://\S*[^\s.,;:!?)\]]",
-    re.DOTALL,
+    r"""(?<!`)(`+)(?!`)[^\n]{1,400}?(?<!`)\1(?!`)
+      | \$\$.{1,1000}?\$\$ | \$(?=\S)[^$]{0,400}?(?<=[^\s\\])\$(?!\d) | \\\(.{1,400}?\\\) | \\\[.{1,1000}?\\\]
+      | \]\([^()\s]*\) | <[^<>\s]+> | https?://\S*[^\s.,;:!?)\]]""",
+    re.DOTALL | re.VERBOSE,
 )
 # A mark with what closes after it (quotes, brackets, emphasis, numbers of references), then white space or, for the
 # full-width marks, nothing; or a hard line break before a capital.
 _END = re.compile(
-    r"""(?P<mark>[.!?…؟।۔]+)[*_~]*["'”’»›)\]}]*[*_~]*(?P<references>(?:[ ]?\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\])*)(?=\s)
-      | [。！？｡]+[”’」』）"')]*
-      | (?:[ ]{2,}|\\)(?=\n\s*[*_]*[A-Z0-9])""",
+    r"""(?<![.!?…؟।۔])(?P<mark>[.!?…؟।۔]++)
+        [*_~]*["'”’»›)\]}]*[*_~]*(?P<references>(?:[ ]?\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\])*)(?=\s)
+      | [。！？｡]++[”’」』）"')]*
+      | (?<![ ])(?:[ ]{2,}+|\\)(?=\n\s*[*_]*[A-Z0-9])""",
     re.VERBOSE,
 )
 _OPENING = " \t\r\n\v\f\xa0*_~\"'“‘«‹„([{¿¡"

@@ -135,15 +135,18 @@ class _Cutter:
     def _words(self, start: int, end: int) -> list[_Piece]:
         """What white space parts; a formula or code within the text that fits counts as one word."""
         found: list[_Piece] = []
-        whole = [span for span in whole_spans(self.text, start, end) if self._piece(*span).tokens <= self.room]
+        whole = whole_spans(self.text, start, end)
         at = 0
         for match in re.compile(r"\S+").finditer(self.text, start, end):
-            while at < len(whole) and whole[at][1] <= match.start():
+            word = self._piece(*match.span())
+            while at < len(whole) and whole[at][1] <= word.start:
                 at += 1
-            if at < len(whole) and whole[at][0] < match.start():
-                found[-1] = self._piece(found[-1].start, match.end())
-            else:
-                found.append(self._piece(*match.span()))
+            if found and at < len(whole) and whole[at][0] < word.start:
+                joined = self._piece(found[-1].start, word.end)
+                if joined.tokens <= self.room:
+                    found[-1] = joined
+                    continue
+            found.append(word)
         return found
 
     def _parts_of_word(self, word: _Piece) -> list[_Piece]:

@@ -50,16 +50,20 @@ def sections_of(text: str, title: str = "") -> tuple[Section, ...]:
 def _headings(text: str) -> list[_Heading]:
     found = []
     for block in blocks(text):
-        if block.kind == "heading" and (match := HEADING.match(text[block.start : block.end])):
+        if block.kind == "heading" and (marks := HEADING.match(text[block.start : block.end])):
             start = text.rfind("\n", 0, block.start) + 1
-            found.append(_Heading(start, len(match[1]), _bare(match[2] or "")))
+            found.append(_Heading(start, len(marks[1]), _bare(text[block.start + marks.end() : block.end])))
     return found
 
 
 def _bare(words: str) -> str:
-    """A heading's words without emphasis and without the target of a link."""
-    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", words)
-    words = re.sub(r"(\*{1,3}|_{2,3}|`)(?=\S)(.+?)(?<=\S)\1", r"\2", words)
+    """A heading's words without closing `#`, emphasis and the target of a link."""
+    words = words.strip()
+    opened = words.rstrip("#")
+    if not opened or opened[-1].isspace():
+        words = opened
+    words = re.sub(r"!?\[([^\[\]]*)\]\([^()]*\)", r"\1", words)
+    words = re.sub(r"(\*{1,3}|_{2,3}|`)(?=\S)(.{1,200}?)(?<=\S)\1", r"\2", words)
     return " ".join(words.split())
 
 
