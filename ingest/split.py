@@ -16,6 +16,7 @@ from assistant.blocks import Block, blocks, lines, stripped
 from assistant.passage_text import passage_text
 from assistant.sentences import prose_sentences, whole_spans
 from assistant.types import Chunk, Document, Section
+from ingest.structure import sections_of as sections_of
 
 TokenStarts = Callable[[str], Sequence[int]]
 
