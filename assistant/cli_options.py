@@ -9,15 +9,15 @@ import typer
 
 LIBRARY = Annotated[
     Path,
-    typer.Option("--library", "-l", envvar="REFDESK_LIBRARY", help="The folder of the library.", show_default=True),
+    typer.Option("--library", "-l", envvar="REFDESK_LIBRARY", help="The folder of the library."),
 ]
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 AS_GROUPS = Annotated[
     str, typer.Option("--as", metavar="GROUP,...", help="Groups of the person who asks; everyone is in `everyone`.")
 ]
-SOURCES = Annotated[list[str], typer.Option("--source", help="Only documents of this source; may be given again.")]
+SOURCES = Annotated[list[str], typer.Option("--source", help="Only documents of this source; may be repeated.")]
 KINDS = Annotated[
-    list[str], typer.Option("--kind", help="Only this kind of document (pdf, twiki, ...); may be given again.")
+    list[str], typer.Option("--kind", help="Only this kind of document (pdf, twiki, ...); may be repeated.")
 ]
 
 

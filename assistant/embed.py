@@ -97,9 +97,9 @@ def open_embedder(settings: EmbedderSettings) -> Embedder:
 def load_sentence_transformer(name: str | Path, device: str) -> Any:
     """The model by sentence-transformers, from a folder or by name; raises ModelNotFound."""
     from sentence_transformers import SentenceTransformer
-    from transformers.utils.logging import disable_progress_bar
+    from transformers.utils import logging
 
-    disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(str(name), device=device).eval()
     except (OSError, ValueError, KeyError) as error:

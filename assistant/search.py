@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assistant.library.view import Filter, Hit, View
+from assistant.library.view import ANY, Filter, Hit, View
 from assistant.settings import SearchSettings
 from assistant.types import Passage, Stage
 
@@ -35,7 +35,7 @@ def search(
     *,
     k: int | None = None,
     stage: Stage = "fused",
-    wanted: Filter = Filter(),
+    wanted: Filter = ANY,
 ) -> list[Passage]:
     """The `k` best passages for a question, ranked from 1; `stage` names what ranks them.
 

@@ -87,7 +87,7 @@ def _print(report: Report, library: Path) -> None:
             table.add_row(line.outcome, escape(line.source), escape(line.key), escape(" ".join(why.split())[:160]))
     if table.row_count:
         console.print(table)
-    sums = [f"{report.count(o)} {o}" for o in ("indexed", "unchanged", "removed", "skipped", "failed")]  # type: ignore[arg-type]
+    sums = [f"{report.count(o)} {o}" for o in ("indexed", "unchanged", "removed", "skipped", "failed")]
     console.print(
         f"{', '.join(sums)}. {report.embedded} chunks embedded, {report.seconds:.1f} s. "
         f"Library {library}, generation {report.generation}.",

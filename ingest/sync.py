@@ -81,9 +81,8 @@ def build_library(
     total = sum(len(listing) for listing in listings)
     with Library.open_or_create(library, embedder).writer(embedder) as writer:
         for folder, listing in zip(folders, listings, strict=True):
-            run = _SourceRun(
-                writer, embedder, settings, writer.source_name(str(folder.root), folder.name), access, retry
-            )
+            source = writer.source_name(str(folder.root), folder.name)
+            run = _SourceRun(writer, embedder, settings, source, access, retry)
             for line in run.lines(listing):
                 lines.append(line)
                 if progress:

@@ -30,6 +30,9 @@ class Filter:
     chunk_kinds: Collection[ChunkKind] = ()
 
 
+ANY = Filter()
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
     """A document without its text. `characters` is the length of its text, `chunks` how many it was cut into."""
@@ -61,12 +64,12 @@ class View:
         self._lexical = lexical_shelves
         self._segments = segments
 
-    def search_lexical(self, question: str, limit: int, wanted: Filter = Filter()) -> list[Hit]:
+    def search_lexical(self, question: str, limit: int, wanted: Filter = ANY) -> list[Hit]:
         """At most `limit` (chunk id, BM25 score > 0), best first."""
         words = lexical.words(question)
         return self._wanted(lambda n: lexical.search(self._lexical, words, n), limit, wanted)
 
-    def search_dense(self, query: FloatArray, limit: int, wanted: Filter = Filter()) -> list[Hit]:
+    def search_dense(self, query: FloatArray, limit: int, wanted: Filter = ANY) -> list[Hit]:
         """At most `limit` (chunk id, cosine), best first. query: unit vector (dimensions,)."""
         return self._wanted(lambda n: dense.search_segments(self._segments, query, n), limit, wanted)
 
@@ -116,7 +119,7 @@ class View:
             (json.dumps([chunk_id for chunk_id, _ in hits]), self._shelves),
         )
         found = {int(row[0]): row for row in rows}
-        passages = []
+        passages: list[Passage] = []
         for chunk_id, score in hits:
             _, title, source, key, revision, url, kind, page, section, start, end, text = found[chunk_id]
             passages.append(

@@ -75,5 +75,6 @@ def revision(path: Path) -> str:
 
 def _refuse(error: OSError) -> None:
     raise SourceError(
-        f"The folder {error.filename} cannot be listed ({error.strerror}). Nothing was removed; mend its rights and try again."
+        f"The folder {error.filename} cannot be listed ({error.strerror}). Nothing was removed. "
+        "Mend its rights and try again."
     ) from error

@@ -1,0 +1,1 @@
+"""The Streamlit app and the commands `refdesk app` and `refdesk demo`."""

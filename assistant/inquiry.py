@@ -1,0 +1,103 @@
+"""One question with what was found for it, and the two ways to an answer: quoting the library, or letting an LLM write.
+
+Both end in the check (`assistant.cite`), and both may end in a refusal; the answer says what happened in its notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assistant import extract
+from assistant.cite import Checked, check
+from assistant.confidence import confidence
+from assistant.generate import probe, stream
+from assistant.prompts import REFUSAL, messages
+from assistant.types import Answer, Mode, Passage
+
+if TYPE_CHECKING:
+    from assistant.embed import Embedder
+    from assistant.library.view import View
+    from assistant.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """`ranked` is the evidence of all passages, best first; `confidence` (0..1) that they hold the answer."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    ranked: tuple[extract.Evidence, ...]
+    confidence: float
+    generation: int
+    embedder: Embedder
+    settings: Settings
+
+    @classmethod
+    def begin(
+        cls, question: str, passages: Sequence[Passage], view: View, embedder: Embedder, settings: Settings
+    ) -> Inquiry:
+        """Weighs the passages against the question."""
+        ranked = extract.rank(question, passages, embedder.embed_passages, view.idf)
+        sure = confidence(question, passages, ranked, view.idf)
+        return cls(question, tuple(passages), tuple(ranked), sure, view.generation, embedder, settings)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the passages most likely do not hold the answer, so that it is refused without a draft."""
+        return self.confidence < self.settings.answer.min_confidence
+
+    def refused(self, mode: Mode, *notes: str, llm: str = "") -> Answer:
+        return self._answer(Checked("", (), (), refused=True), mode, llm, notes)
+
+    def extracted(self, *notes: str) -> Answer:
+        """Quotes the statements that best answer the question."""
+        chosen = extract.choose(self.ranked, self.settings.answer.sentences)
+        checked = extract.answer(chosen, self.passages, self.settings.answer.min_support, self.question)
+        return self._answer(checked, "extract", "", notes)
+
+    def generated(self) -> Iterator[str | Answer]:
+        """The pieces of the LLM's draft, then the checked answer.
+
+        A draft of which nothing passes the check gives way to the extracted answer. Raises LLMError.
+        """
+        model = probe(self.settings.llm)
+        limits = self.settings.llm
+        told = messages(self.question, self.passages, limits.context_tokens, limits.max_tokens)
+        pieces: list[str] = []
+        for piece in stream(told, limits, model):
+            pieces.append(piece)
+            yield piece
+        checked = check(
+            "".join(pieces),
+            self.passages,
+            self.settings.answer.min_support,
+            self.embedder.embed_passages,
+            self.question,
+        )
+        dropped = [f"Dropped by the check: “{one.sentence}”, because {one.reason}." for one in checked.dropped]
+        if checked.text:
+            yield self._answer(checked, "generate", model, dropped)
+        elif checked.refused:
+            yield self.refused("generate", f"The language model {model} found no answer in the passages.", llm=model)
+        else:
+            said = (
+                f"Nothing that the language model {model} wrote passed the check, so this quotes the library instead."
+            )
+            yield self.extracted(said, *dropped)
+
+    def _answer(self, checked: Checked, mode: Mode, llm: str, notes: Sequence[str]) -> Answer:
+        models = {"embedder": f"{self.embedder.name} ({self.embedder.fingerprint})"}
+        return Answer(
+            question=self.question,
+            text=checked.text or REFUSAL,
+            answered=bool(checked.text),
+            confidence=round(self.confidence, 4),
+            mode=mode,
+            citations=checked.citations,
+            passages=self.passages,
+            generation=self.generation,
+            models=models | ({"llm": llm} if llm else {}),
+            notes=tuple(notes),
+        )
