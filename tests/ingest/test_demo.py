@@ -19,7 +19,7 @@ from ingest.parse import Parsed, parse
 
 SEEDS = Path(__file__).resolve().parents[2].parent / "shared/data/seeds"
 # What the unanswerable questions ask for and an edit of the documents must not bring in.
-ABSENT = ("GPT-5", "in 2027, Almanac", "Prophet", "Oslo", "almanac-answers-5 (", "helium", "football", "passport")
+ABSENT = ("GPT-5", "Prophet", "Oslo", "helium", "football", "passport", "programming language")
 FORMATS = {
     ".mediawiki": 9,
     ".txt": 7,
@@ -139,7 +139,7 @@ def test_the_budget_adds_up() -> None:
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SEEDS.is_dir(), reason="the lectures are not beside the checkout")
 def test_no_sentence_of_the_lectures_is_copied(parsed: dict[str, Parsed]) -> None:
-    """Facts carry over, sentences do not: no eight words in a row are the same. Formulas may be, so they do not count."""
+    """Facts carry over, sentences do not: no eight words in a row are the same. Formulas may be and do not count."""
     lectures = [_words(path.read_text("utf-8")) for path in SEEDS.glob("*.txt")]
     known = {gram for words in lectures for gram in _grams(words)}
     assert len(known) > 1000
