@@ -1,0 +1,51 @@
+"""What all tests share: no network, one cache of converted models per session, the real embedder."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from assistant.embed import Embedder
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# A developer's own settings must not change what a test sees; a test that needs one sets it itself.
+for _name in [name for name in os.environ if name.startswith("REFDESK_") and "__" in name]:
+    del os.environ[_name]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Loads `fixtures_llm.py` by its path: tests are no package, so `pytest_plugins` cannot name it."""
+    name = "fixtures_llm"
+    file = Path(__file__).parent / f"{name}.py"
+    if not file.exists() or config.pluginmanager.has_plugin(name):
+        return
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    config.pluginmanager.register(module, name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where converted models are kept: `$REFDESK_CACHE` if it is set, else one folder for this session."""
+    os.environ.setdefault("REFDESK_CACHE", str(tmp_path_factory.getbasetemp() / "model-cache"))
+    return Path(os.environ["REFDESK_CACHE"])
+
+
+@pytest.fixture(scope="session")
+def embedder(model_cache: Path) -> Embedder:
+    """all-MiniLM-L6-v2 as Refdesk opens it; the first use of a new cache exports it, which takes 8 s."""
+    from assistant.embed import open_embedder
+    from assistant.settings import EmbedderSettings
+
+    return open_embedder(EmbedderSettings())
