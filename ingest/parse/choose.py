@@ -95,7 +95,7 @@ def _read(path: Path, settings: IngestSettings) -> Draft:
 
         return read_foreign(path, suffix, dotted)
     data = path.read_bytes()
-    return _read_as(_kind(SUFFIXES[suffix], data), data, settings)
+    return _read_as(_kind(SUFFIXES[suffix], data), data, path, settings)
 
 
 def _kind(kind: str, data: bytes) -> str:
@@ -118,7 +118,7 @@ def _kind(kind: str, data: bytes) -> str:
     raise ParseError("unsupported", f"XML of a kind that no parser knows: <{root[1] if root else '?'}>")
 
 
-def _read_as(kind: str, data: bytes, settings: IngestSettings) -> Draft:
+def _read_as(kind: str, data: bytes, path: Path, settings: IngestSettings) -> Draft:
     from ingest.parse import html, markup, notebook, office, pdf, twiki
 
     match kind:
@@ -130,6 +130,8 @@ def _read_as(kind: str, data: bytes, settings: IngestSettings) -> Draft:
             return markup.read_text(data)
         case "notebook":
             return notebook.read_notebook(data)
+        case "twiki":
+            return twiki.read_twiki(data, settings, path.stem)
         case "confluence":
             return html.read_confluence(decode(data), settings)
     readers = {
@@ -144,6 +146,5 @@ def _read_as(kind: str, data: bytes, settings: IngestSettings) -> Draft:
         "dump": markup.read_dump,
         "jats": markup.read_jats,
         "jira": markup.read_jira,
-        "twiki": twiki.read_twiki,
     }
     return readers[kind](data, settings)

@@ -7,10 +7,9 @@ from typing import Any
 
 from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
-from ingest.parse.pandoc import to_markdown
+from ingest.parse.pandoc import HTML, to_markdown
 from ingest.parse.parsed import Draft
 
-PANDOC_HTML = "html-native_divs-native_spans-raw_html"
 CONFLUENCE = re.compile(r"<(?:ac|ri):[a-z-]+[\s>/]")
 
 
@@ -28,7 +27,7 @@ def read_html(data: bytes, settings: IngestSettings) -> Draft:
         text, output_format="markdown", include_tables=True, include_formatting=True, favor_recall=True, config=config
     )
     if not main or not main.strip():
-        main = to_markdown(text.encode(), PANDOC_HTML, settings.parse_seconds)
+        main = to_markdown(text.encode(), HTML, settings.parse_seconds)
     return Draft("html", (main,), _title(text))
 
 
@@ -46,7 +45,7 @@ def read_confluence(text: str, settings: IngestSettings) -> Draft:
     root = etree.fromstring(_wrapped(text), etree.XMLParser(recover=True, resolve_entities=False, huge_tree=False))
     _transform(root)
     plain = etree.tostring(root, encoding="unicode", method="html")
-    return Draft("confluence", (to_markdown(plain.encode(), PANDOC_HTML, settings.parse_seconds),), _title(text))
+    return Draft("confluence", (to_markdown(plain.encode(), HTML, settings.parse_seconds),), _title(text))
 
 
 def _wrapped(text: str) -> bytes:

@@ -41,6 +41,32 @@ function Table(tbl)
   return tbl
 end
 
+-- Addresses within a wiki or folder say nothing outside of it.
+function Link(link)
+  if not (link.target:match("^https?://") or link.target:match("^mailto:")) then return link.content end
+end
+
+-- A displayed equation stands in a paragraph of its own.
+function Para(para)
+  local out, current = pandoc.Blocks {}, pandoc.Inlines {}
+  local function close()
+    if pandoc.utils.stringify(current):match("%S") or current:find_if(function(i) return i.t == "Math" end) then
+      out:insert(pandoc.Para(current))
+    end
+    current = pandoc.Inlines {}
+  end
+  for _, inline in ipairs(para.content) do
+    if inline.t == "Math" and inline.mathtype == "DisplayMath" then
+      close()
+      out:insert(pandoc.Para { inline })
+    elseif #current > 0 or (inline.t ~= "Space" and inline.t ~= "SoftBreak") then
+      current:insert(inline)
+    end
+  end
+  close()
+  return out
+end
+
 function Image(image)
   return image.caption
 end
