@@ -55,11 +55,11 @@ def client(url: str, most_bytes: int, connect_seconds: float, read_seconds: floa
 
 def is_local(url: str) -> bool:
     """Whether `url` names this machine by a loopback address or as `localhost`."""
-    host = urlsplit(url).hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or no URL at all
+        return False
 
 
 def within(pieces: Callable[[], Iterator[str]], url: str, silence: float, total: float) -> Iterator[str]:

@@ -63,12 +63,8 @@ def _get_models(settings: LLMSettings) -> Iterator[str]:
                     f"{_excerpt(response.text)}. {_advice(response.status_code)}"
                 )
             yield response.text
-    except httpx2.ConnectError as error:
-        raise LLMUnavailable(f"No LLM server listens at {settings.url} ({error}). {START}") from error
-    except (httpx2.HTTPError, httpx2.InvalidURL, LookupError) as error:  # LookupError: an unknown charset
-        raise LLMUnavailable(
-            f"The LLM server at {settings.url} could not be asked: {_reason(error)}. {START}"
-        ) from error
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise _lost(settings.url, error) from error
 
 
 def stream(messages: Sequence[dict[str, str]], settings: LLMSettings, model: str) -> Iterator[str]:
@@ -116,12 +112,8 @@ def _complete(
             f"The LLM server at {url} refused the question: HTTP {error.status_code}, {_excerpt(error.message)}. "
             f"{_advice(error.status_code)}"
         ) from error
-    except openai.APIError as error:
-        raise LLMUnavailable(
-            f"The LLM server at {url} broke off: {_reason(error.__cause__ or error)}. {START}"
-        ) from error
-    except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-        raise LLMUnavailable(f"The LLM server at {url} broke off: {_reason(error)}. {START}") from error
+    except (openai.APIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
+        raise _lost(url, error.__cause__ or error) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or JSON without end of depth
         raise LLMGarbage(f"The server at {url} sent a stream that is not JSON: {_reason(error)}.") from error
     if said and not finished:
@@ -145,6 +137,16 @@ def _read(event: Any, url: str) -> tuple[str, bool]:
     if not isinstance(content, str | None):
         raise LLMGarbage(f"The server at {url} sent an event whose text is no text: {_excerpt(str(event))}.")
     return content or "", reason is not None
+
+
+def _lost(url: str, error: BaseException) -> LLMUnavailable:
+    import httpx2
+
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return LLMUnavailable(f"No LLM server listens at {url} ({_reason(error)}). {START}")
+    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
+        return LLMUnavailable(f"No LLM server can be reached at {url}: {_reason(error)}. Set REFDESK_LLM__URL.")
+    return LLMUnavailable(f"The LLM server at {url} broke off: {_reason(error)}. {START}")
 
 
 def _advice(status: int) -> str:

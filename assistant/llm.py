@@ -43,13 +43,13 @@ def status(settings: LLMSettings) -> LLMServer:
 
     Raises LLMGarbage when what answers there is not an OpenAI-compatible server.
     """
-    started = _started()
-    ours = started is not None and started[1] == settings.url
-    pid, log = (started[0].pid, _log()) if started and ours else (None, None)
+    found = _started()
+    alive = found is not None and found.url == settings.url and running().get(found.leader.pid) == found.leader
+    pid, log = (found.leader.pid, _log()) if found and alive else (None, None)
     try:
         return LLMServer("running", settings.url, probe(settings), pid, log)
     except LLMUnavailable:
-        return LLMServer("starting" if ours else "stopped", settings.url, "", pid, log)
+        return LLMServer("starting" if alive else "stopped", settings.url, "", pid, log)
 
 
 def start(settings: LLMSettings, report: Report = lambda message: None) -> LLMServer:
@@ -75,7 +75,7 @@ def start(settings: LLMSettings, report: Report = lambda message: None) -> LLMSe
             start_new_session=True,
         )
         leader = running().get(child.pid, Process(child.pid, child.pid, "ended"))
-        _record().write_text(json.dumps({"url": settings.url, **asdict(leader)}))
+        _record().write_text(json.dumps(asdict(_Started(leader, settings.url))))
         healthy = False
         try:
             server = _wait(child, settings, report)
@@ -106,11 +106,12 @@ def stop(report: Report = lambda message: None) -> bool:
     """Ends the server that `start` started, with all its processes. False when there was none."""
     if (found := _started()) is None:
         return False
-    leader, url = found
-    report(f"Stopping the LLM server at {url} (process {leader.pid}) ...")
-    end_group(leader, _STOP_SECONDS)
+    left = members(found.leader)
+    if left:
+        report(f"Stopping the LLM server at {found.url} (process {found.leader.pid}) ...")
+        end_group(found.leader, _STOP_SECONDS)
     _record().unlink(missing_ok=True)
-    return True
+    return bool(left)
 
 
 @contextmanager
@@ -127,33 +128,40 @@ def serving(settings: LLMSettings, report: Report = lambda message: None) -> Ite
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    """Holds off a second `start`, and refuses to begin while a server that we started still runs."""
+    """Holds off a second `start`, refuses while a server that we started runs, and clears away one that died."""
     state_folder().mkdir(parents=True, exist_ok=True)
     with (state_folder() / "llm.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LLMUnavailable("The LLM server is being started already; see `refdesk llm status`.") from None
-        if (found := _started()) is not None:
+        if (found := _started()) and running().get(found.leader.pid) == found.leader:
             raise LLMUnavailable(
-                f"An LLM server for {found[1]} still runs (process {found[0].pid}), but nothing answers at "
+                f"An LLM server for {found.url} still runs (process {found.leader.pid}), but nothing answers at "
                 "the configured URL. Wait for it, or end it with `refdesk llm stop`."
             )
+        stop()
         yield
 
 
-def _started() -> tuple[Process, str] | None:
-    """The server that we started and its URL, while any of its processes runs."""
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """The last server that we started: it may have ended since."""
+
+    leader: Process
+    url: str
+
+
+def _started() -> _Started | None:
     try:
         record = json.loads(_record().read_text())
-        url, leader = record.pop("url"), Process(**record)
+        return _Started(Process(**record["leader"]), record["url"])
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:
         raise LLMUnavailable(
-            f"{_record()} is damaged ({error}). End a server that still runs by hand and remove it."
+            f"{_record()} is damaged ({error!r}). Remove it, and end a server that still runs by hand."
         ) from error
-    return (leader, url) if members(leader) else None
 
 
 def _record() -> Path:

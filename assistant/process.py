@@ -33,6 +33,7 @@ def running() -> dict[int, Process]:
 
 def _from_proc() -> list[Process]:
     found = []
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()  # start times count from there
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             stat = (folder / "stat").read_text()
@@ -41,7 +42,7 @@ def _from_proc() -> list[Process]:
         # pid (name) state parent group ... : the name may itself hold spaces and brackets. See proc_pid_stat(5).
         state, _, group, *rest = stat.rpartition(")")[2].split()
         if state not in "ZX":
-            found.append(Process(int(folder.name), int(group), rest[16]))
+            found.append(Process(int(folder.name), int(group), f"{rest[16]} {boot}"))
     return found
 
 
@@ -72,11 +73,14 @@ def end_group(leader: Process, seconds: float) -> None:
 
 
 def members(leader: Process) -> list[Process]:
-    """What still runs of the group that `leader` led; nothing when its number has passed to another process."""
+    """What still runs of the group that `leader` led, though it may have ended itself.
+
+    While one of them runs, the system gives the group's number to nobody else.
+    """
     _reap(leader.pid)
     now = running()
     if leader.pid in now and now[leader.pid] != leader:
-        return []
+        return []  # the number has passed to another process
     return [process for process in now.values() if process.group == leader.group]
 
 
