@@ -86,11 +86,9 @@ def open_embedder(settings: EmbedderSettings) -> Embedder:
     """
     from assistant.openvino_embedder import OpenVINOEmbedder
 
-    folder = model_folder(settings.model)
+    folder = model_folder(settings.model) or _hub_folder(settings.model)
     if has_cuda():
         return SentenceTransformerEmbedder(settings, folder)
-    if folder is None:
-        folder = _hub_folder(settings.model)
     return OpenVINOEmbedder.open(settings, folder)
 
 
@@ -125,9 +123,8 @@ def _hub_folder(name: str) -> Path:
 class SentenceTransformerEmbedder:
     """The embedder where there is a CUDA device: sentence-transformers as it comes, in single precision."""
 
-    def __init__(self, settings: EmbedderSettings, folder: Path | None) -> None:
-        folder = folder or _hub_folder(settings.model)
-        self._model = load_sentence_transformer(folder, "cuda")
+    def __init__(self, settings: EmbedderSettings, folder: Path, device: str = "cuda") -> None:
+        self._model = load_sentence_transformer(folder, device)
         self._batch_size = settings.batch_size
         self.name = settings.model
         self.fingerprint = fingerprint(folder)

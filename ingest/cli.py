@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 SOME_FAILED = 3
+_LINE_SECONDS = 15.0
 
 
 @commands.command()
@@ -54,13 +57,16 @@ def index(
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """A progress bar on standard error where that is a terminal."""
+    """On standard error: a progress bar where that is a terminal, elsewhere a line now and then."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet:
         yield None
+        return
+    if not console.is_terminal:
+        yield _lines_now_and_then()
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as bar:
@@ -70,6 +76,18 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
             bar.update(task, completed=done, total=total, description=key[-60:])
 
         yield show
+
+
+def _lines_now_and_then() -> Progress:
+    last = time.monotonic()
+
+    def show(done: int, total: int, key: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_SECONDS:
+            last = time.monotonic()
+            print(f"{done} of {total} files, {key}", file=sys.stderr)
+
+    return show
 
 
 def _print(report: Report, library: Path) -> None:
