@@ -96,6 +96,8 @@ def test_the_entries_of_a_bibliography_are_kept_apart() -> None:
         ("text", "# Results"),
         ("bibliography", "# References"),
     ]
+    apart = split(document("# References\n\n# Appendix\nWords."), token_starts, 99)
+    assert [(c.kind, c.text) for c in apart] == [("bibliography", "# References"), ("text", "# Appendix\nWords.")]
 
 
 def test_a_long_table_is_cut_between_rows_and_its_header_stays_with_the_first() -> None:
@@ -134,9 +136,20 @@ def test_chunks_of_a_section_are_about_equally_long() -> None:
     assert [chunk.count(".") for chunk in found] == [8, 8, 8, 5]
 
 
-def test_a_lead_in_line_stays_with_its_list() -> None:
-    text = "# A\n" + "word " * 25 + "\n\nThe steps are:\n\n- one step\n- two steps\n" + "- more and more steps\n" * 8
+@pytest.mark.parametrize("before", range(20, 40))
+def test_a_lead_in_line_stays_with_its_list(before: int) -> None:
+    text = "# A\n" + "word " * before + "\n\nThe steps are:\n\n- one step\n" + "- more and more steps\n" * 8
     assert any("The steps are:\n\n- one step" in chunk for chunk in texts(text, 40))
+
+
+@pytest.mark.parametrize("sentences", range(1, 12))
+def test_a_heading_never_stands_alone_before_its_text(sentences: int) -> None:
+    assert all(chunk != "# A heading" for chunk in texts("# A heading\n" + "Five words and a stop. " * sentences, 33))
+
+
+def test_a_formula_longer_than_a_chunk_is_cut_at_its_spaces() -> None:
+    whole = document("It is $" + " + ".join(["x"] * 60) + "$ so far.")
+    require_invariants(whole, split(whole, token_starts, 20), 20)
 
 
 def test_a_word_longer_than_a_chunk_is_cut_at_token_borders() -> None:
