@@ -46,6 +46,8 @@ def search(
         raise ValueError(f"k is the number of passages to return and must be at least 1, not {limit}")
     if not question.strip():
         raise ValueError("the question is empty")
+    if any("\ud800" <= character <= "\udfff" for character in question):
+        raise ValueError("the question holds bytes that are no text; give it in UTF-8")
     candidates = max(limit, settings.candidates)
     if stage == "lexical":
         hits = view.search_lexical(question, limit, wanted)

@@ -15,7 +15,7 @@ from assistant.library import Library
 from assistant.library.writer import Writer
 from assistant.settings import Settings, load
 from assistant.types import PUBLIC, Access, Document, Item
-from ingest.connectors.folder import Folder, ListedFile, revision
+from ingest.connectors.folder import Folder, ListedFile, as_text, revision
 from ingest.parse import Parsed, parse_files
 from ingest.split import sections_of, split
 
@@ -81,7 +81,7 @@ def build_library(
     total = sum(len(listing) for listing in listings)
     with Library.open_or_create(library, embedder).writer(embedder) as writer:
         for folder, listing in zip(folders, listings, strict=True):
-            source = writer.source_name(str(folder.root), folder.name)
+            source = writer.source_name(as_text(str(folder.root)), folder.name)
             run = _SourceRun(writer, embedder, settings, source, access, retry)
             for line in run.lines(listing):
                 lines.append(line)
@@ -122,7 +122,9 @@ class _SourceRun:
         """The line for a file that need not be parsed, or None and the revision that was found."""
         stamp = f"{READING}:{file.stamp}"
         if not file.inside:
-            return self._refused(file, stamp, "", "outside_root", "a link that leads out of the folder"), ""
+            return self._refused(file, stamp, "", "outside_root", "a link that leads to no file in the folder"), ""
+        if not file.regular:
+            return self._refused(file, stamp, "", "unsupported", "a pipe, socket or device"), ""
         same_rules = item is not None and item.stamp.startswith(f"{READING}:")
         if item and item.stamp == stamp and not (self.retry and item.status != "indexed"):
             return self._unchanged(item, item, moved=moved), ""
@@ -176,5 +178,7 @@ class _SourceRun:
     def _refused(self, file: ListedFile, stamp: str, found: str, reason: str, detail: str) -> Line:
         self.writer.drop_document(self.source, file.key)
         status: Literal["skipped", "failed"] = "skipped" if reason in SKIPPED_REASONS else "failed"
+        if reason == "unreadable":
+            stamp = ""  # new rights on a file change nothing that a stamp holds, so it is tried again each time
         self.writer.record(Item(self.source, file.key, status, reason, found, stamp), self.access)
         return Line(self.source, file.key, status, reason, detail)

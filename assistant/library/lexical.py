@@ -131,7 +131,9 @@ def search(shelves: Sequence[tuple[Any, Any]], question_words: Sequence[str], li
             )
         if not terms or not view.num_docs:
             continue
-        found = view.search(Query.boolean_query(terms), limit=limit, count=False).hits
+        # tantivy makes room for `limit` hits before it has any, and ends the process where there is not enough.
+        most = min(limit, view.num_docs)
+        found = view.search(Query.boolean_query(terms), limit=most, count=False).hits
         ids = view.fast_field_values("chunk", [address for _, address in found])
         hits += [(int(chunk_id), float(score)) for chunk_id, (score, _) in zip(ids, found, strict=True)]
     hits.sort(key=lambda hit: (-hit[1], hit[0]))

@@ -59,7 +59,7 @@ def finish(draft: Draft, path: Path) -> Parsed:
     text = "\n\n".join(kept)
     if not text.strip():
         raise ParseError("empty", f"{path.name} holds no text")
-    title = one_line(draft.title) or first_heading(text) or path.stem
+    title = one_line(draft.title) or first_heading(text) or one_line(path.stem) or "untitled"
     return Parsed(title, draft.kind, text, tuple(min(page, len(text)) for page in pages) if draft.paged else ())
 
 
@@ -75,15 +75,15 @@ def one_line(text: str) -> str:
 
 
 def first_heading(text: str) -> str:
-    """The text of the first `#` heading outside a code fence, or ""."""
+    """The text of the heading that `text` begins with, else of its first of level 1 outside a code fence, else ""."""
     fence = ""
-    for line in text.split("\n"):
+    for number, line in enumerate(text.split("\n")):
         if mark := _FENCE.match(line):
             if not fence:
                 fence = mark[1]
             elif line.strip().startswith(fence):
                 fence = ""
-        elif not fence and (heading := _HEADING.match(line)):
+        elif not fence and (heading := _HEADING.match(line)) and (number == 0 or line.startswith("# ")):
             return heading[1].strip("*_` ")
     return ""
 
