@@ -1,0 +1,50 @@
+"""What Streamlit runs: opens the library once, and leads to the pages. Started by `refdesk app`.
+
+The environment says which library (REFDESK_LIBRARY) and for a caller in which groups (REFDESK_GROUPS).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from app import chat, document, library, search
+from app.feedback import FILE, FeedbackStore
+from assistant import Assistant, LibraryNotFound, RefdeskError
+from assistant.cli_options import comma_separated
+
+
+@st.cache_resource(show_spinner="Opening the library …")
+def opened(folder: str, groups: str) -> Assistant:
+    """Once per process: a new generation is seen by every search, without opening again."""
+    return Assistant.open(folder).as_user(comma_separated(groups))
+
+
+def main() -> None:
+    """Every run of the page begins here."""
+    st.set_page_config(page_title="Refdesk", page_icon=":material/menu_book:", layout="centered")
+    st.html(Path(__file__).with_name("style.css"))
+    folder = os.environ.get("REFDESK_LIBRARY", "library")
+    try:
+        assistant = opened(folder, os.environ.get("REFDESK_GROUPS", ""))
+        store = FeedbackStore(Path(folder) / FILE)
+        st.navigation(
+            [
+                st.Page(lambda: chat.show(assistant, store), title="Ask", url_path="ask", default=True),
+                st.Page(lambda: search.show(assistant), title="Search", url_path="search"),
+                st.Page(lambda: library.show(assistant), title="Library", url_path="library"),
+                st.Page(lambda: document.show(assistant), title="Document", url_path="document", visibility="hidden"),
+            ],
+            position="top",
+        ).run()
+    except LibraryNotFound as error:
+        st.title("There is no library yet")
+        st.text(str(error))
+    except RefdeskError as error:
+        st.title("The library cannot be used")
+        st.text(str(error))
+
+
+main()

@@ -1,0 +1,32 @@
+"""The page to search: passages with where they stand; no language model takes part."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.evidence import passages_html
+from assistant import Assistant
+
+_MOST_PASSAGES = 100
+
+
+def show(assistant: Assistant) -> None:
+    """The page, for one caller."""
+    st.title("Search")
+    documents = assistant.documents()
+    question = st.text_input("What to look for", placeholder="In your own words")
+    sources_column, kinds_column, k_column = st.columns([2, 2, 1])
+    sources = sources_column.multiselect(
+        "Only these sources", sorted({document.source for document in documents}), placeholder="All sources"
+    )
+    kinds = kinds_column.multiselect(
+        "Only these kinds", sorted({document.kind for document in documents}), placeholder="All kinds"
+    )
+    k = k_column.number_input("Passages", min_value=1, max_value=_MOST_PASSAGES, value=10)
+    if not question.strip():
+        return
+    found = assistant.search(question, int(k), sources=sources, kinds=kinds)
+    if found:
+        st.html(f'<h2 class="label" role="status">{len(found)} passages, best first</h2>{passages_html(found)}')
+    else:
+        st.html('<p role="status">Nothing found. Try other words, or fewer filters.</p>')

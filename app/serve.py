@@ -1,0 +1,52 @@
+"""Streamlit started in this process, on this machine only: there is no sign-in yet."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import RefdeskError
+
+ADDRESS = "127.0.0.1"
+_MAIN = Path(__file__).with_name("main.py")
+_OPTIONS: dict[str, Any] = {
+    "server_address": ADDRESS,
+    "server_headless": True,
+    # Pages of other sites must not reach the app through a name of their own.
+    "server_allowedHosts": ["localhost", ADDRESS],
+    "server_fileWatcherType": "none",
+    "browser_gatherUsageStats": False,
+    "client_toolbarMode": "minimal",
+    "client_showErrorDetails": "none",
+    "logger_hideWelcomeMessage": True,
+    "theme_base": "light",
+    "theme_primaryColor": "#0b5cad",
+    "theme_linkColor": "#0b5cad",
+    "theme_textColor": "#1b2230",
+    "theme_borderColor": "#c3cad6",
+}
+
+
+def serve(library: Path, port: int, groups: str) -> None:
+    """Runs the app until SIGINT or SIGTERM. Call it from the main thread.
+
+    Raises RefdeskError where the port cannot be used.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise RefdeskError(
+                f"Port {port} of {ADDRESS} cannot be used ({error.strerror}). Name another with --port."
+            ) from error
+    from streamlit.web import bootstrap
+
+    os.environ["REFDESK_LIBRARY"] = str(library)
+    os.environ["REFDESK_GROUPS"] = groups
+    options = {**_OPTIONS, "server_port": port}
+    bootstrap.load_config_options(options)
+    print(f"Refdesk is at http://localhost:{port} (Ctrl-C ends it).", flush=True)  # noqa: T201
+    bootstrap.run(str(_MAIN), False, [], options)
