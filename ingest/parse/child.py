@@ -57,13 +57,14 @@ def main() -> None:
 
 def _import_parsers(settings: IngestSettings) -> None:
     """Import all that any child may need, which they then share."""
+    import mwparserfromhell  # noqa: F401
     import nbformat  # noqa: F401
     import openpyxl  # noqa: F401
     import pptx  # noqa: F401
     import pypdfium2  # noqa: F401
     import trafilatura  # noqa: F401
 
-    from ingest.parse import html, jats, markup, notebook, office, pdf, twiki  # noqa: F401
+    from ingest.parse import confluence, html, jats, markup, mediawiki, notebook, office, pdf, twiki  # noqa: F401
     from ingest.parse.pandoc import program
 
     program()

@@ -100,9 +100,12 @@ def _read(path: Path, settings: IngestSettings) -> Draft:
 
 def _kind(kind: str, data: bytes) -> str:
     """`kind`, made exact by the content where one suffix stands for several."""
-    from ingest.parse.markup import DUMP
+    from ingest.parse.confluence import TAGS
+    from ingest.parse.mediawiki import DUMP
     from ingest.parse.twiki import TOPIC
 
+    if kind == "html" and TAGS.search(decode(data)):
+        return "confluence"
     if kind == "text" and TOPIC.search(decode(data[:4096])):
         return "twiki"
     if kind != "xml":
@@ -112,14 +115,14 @@ def _kind(kind: str, data: bytes) -> str:
         return "dump"
     if re.search(r"<article[\s>]|//NLM//DTD|JATS", start):
         return "jats"
-    if re.search(r"<(?:ac|ri):[a-z-]+[\s>/]", decode(data)):
+    if TAGS.search(decode(data)):
         return "confluence"
     root = re.search(r"<([A-Za-z][\w:.-]*)", re.sub(r"<!--.*?-->", "", start, flags=re.S))
     raise ParseError("unsupported", f"XML of a kind that no parser knows: <{root[1] if root else '?'}>")
 
 
 def _read_as(kind: str, data: bytes, path: Path, settings: IngestSettings) -> Draft:
-    from ingest.parse import html, markup, notebook, office, pdf, twiki
+    from ingest.parse import confluence, html, markup, mediawiki, notebook, office, pdf, twiki
 
     match kind:
         case "pdf":
@@ -133,7 +136,7 @@ def _read_as(kind: str, data: bytes, path: Path, settings: IngestSettings) -> Dr
         case "twiki":
             return twiki.read_twiki(data, settings, path.stem)
         case "confluence":
-            return html.read_confluence(decode(data), settings)
+            return confluence.read_confluence(decode(data), settings)
     readers = {
         "docx": office.read_docx,
         "odt": office.read_odt,
@@ -142,8 +145,8 @@ def _read_as(kind: str, data: bytes, path: Path, settings: IngestSettings) -> Dr
         "html": html.read_html,
         "rst": markup.read_rst,
         "latex": markup.read_latex,
-        "mediawiki": markup.read_mediawiki,
-        "dump": markup.read_dump,
+        "mediawiki": mediawiki.read_mediawiki,
+        "dump": mediawiki.read_dump,
         "jats": markup.read_jats,
         "jira": markup.read_jira,
     }

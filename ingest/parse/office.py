@@ -58,7 +58,13 @@ def read_pptx(data: bytes, settings: IngestSettings) -> Draft:
         slides = tuple(_slide(slide, number) for number, slide in enumerate(deck.slides, 1))
     except (PythonPptxError, zipfile.BadZipFile, etree.LxmlError, LookupError, ValueError, AttributeError) as error:
         raise ParseError("corrupt", f"no readable presentation: {error!r}") from error
-    return Draft("pptx", slides if any(map(_has_words, slides)) else (), deck.core_properties.title or "", paged=True)
+    return Draft("pptx", slides if any(map(_has_words, slides)) else (), _deck_title(deck, slides), paged=True)
+
+
+def _deck_title(deck: Any, slides: tuple[str, ...]) -> str:
+    """The first slide's title, else the metadata's: that is more often a template's."""
+    first = re.match(r"## (?!Slide 1$)(.{3,120})$", slides[0], re.MULTILINE) if slides else None
+    return first[1] if first else deck.core_properties.title or ""
 
 
 def _has_words(slide: str) -> bool:

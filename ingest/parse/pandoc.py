@@ -20,18 +20,11 @@ WRITER = (
     "-inline_code_attributes-raw_attribute-yaml_metadata_block-pandoc_title_block-mmd_title_block"
 )
 HTML = "html-native_divs-native_spans-raw_html"
+INLINE, DISPLAY = "math/tex", "math/tex; mode=display"
+"""Types of `<script>` elements in whose text pandoc's HTML reader finds LaTeX."""
 FILTER = Path(__file__).with_name("plain.lua")
 HEAP_EXHAUSTED = 251
 """Exit code of the Haskell runtime when the heap would grow above `-M`."""
-
-
-def inline_maths(formula: str) -> str:
-    """A LaTeX formula as HTML that pandoc reads as maths."""
-    return f'<script type="math/tex">{formula}</script>'
-
-
-def display_maths(formula: str) -> str:
-    return f'<script type="math/tex; mode=display">{formula}</script>'
 
 
 @cache

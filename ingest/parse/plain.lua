@@ -2,10 +2,6 @@
 -- title, authors and abstract stand in the text; a table is always a pipe table;
 -- an image is its description.
 
-local function one_paragraph(blocks)
-  return { pandoc.Plain(pandoc.utils.blocks_to_inlines(blocks, { pandoc.Str(";"), pandoc.Space() })) }
-end
-
 local function no_breaks(inlines)
   return inlines:walk {
     LineBreak = function() return pandoc.Space() end,
@@ -17,28 +13,74 @@ local function no_breaks(inlines)
   }
 end
 
+-- The paragraphs, list items and inner tables of a cell, each as one list of inlines.
+local function pieces_of(blocks, pieces)
+  for _, block in ipairs(blocks) do
+    if block.t == "BulletList" or block.t == "OrderedList" then
+      for _, item in ipairs(block.content) do pieces_of(item, pieces) end
+    elseif block.t == "Div" or block.t == "BlockQuote" or block.t == "Figure" then
+      pieces_of(block.content, pieces)
+    else
+      local inlines = no_breaks(pandoc.utils.blocks_to_inlines({ block }))
+      if pandoc.utils.stringify(inlines):match("%S") or inlines:find_if(function(i) return i.t == "Math" end) then
+        pieces[#pieces + 1] = inlines
+      end
+    end
+  end
+  return pieces
+end
+
 local function flatten_rows(rows)
   for _, row in ipairs(rows) do
     for _, cell in ipairs(row.cells) do
-      local plain = one_paragraph(cell.contents)
-      plain[1].content = no_breaks(plain[1].content)
-      cell.contents = plain
+      local all = pandoc.Inlines {}
+      for i, inlines in ipairs(pieces_of(cell.contents, {})) do
+        if i > 1 then all:extend { pandoc.Str(";"), pandoc.Space() } end
+        all:extend(inlines)
+      end
+      cell.contents = { pandoc.Plain(all) }
     end
   end
 end
 
--- Column widths would make pandoc wrap or refuse a pipe table.
+local function is_blank(rows)
+  for _, row in ipairs(rows) do
+    for _, cell in ipairs(row.cells) do
+      if pandoc.utils.stringify(cell.contents):match("%S") then return false end
+    end
+  end
+  return true
+end
+
+-- One paragraph a cell and no column widths, else pandoc refuses a pipe table; the first row is the header if there
+-- is none; the caption stands above.
 function Table(tbl)
   flatten_rows(tbl.head.rows)
+  flatten_rows(tbl.foot.rows)
   for _, body in ipairs(tbl.bodies) do
     flatten_rows(body.head)
     flatten_rows(body.body)
   end
-  flatten_rows(tbl.foot.rows)
-  for i, spec in ipairs(tbl.colspecs) do
-    tbl.colspecs[i] = { spec[1], nil }
+  local first = tbl.bodies[1]
+  if is_blank(tbl.head.rows) and first then
+    local rows = #first.head > 0 and first.head or first.body
+    if #rows > 0 then tbl.head.rows = { table.remove(rows, 1) } end
   end
-  return tbl
+  for i, spec in ipairs(tbl.colspecs) do
+    tbl.colspecs[i] = { pandoc.AlignDefault, nil }
+  end
+  local caption = tbl.caption.long
+  tbl.caption = { long = {}, short = nil }
+  local blocks = pandoc.Blocks(caption)
+  blocks:insert(tbl)
+  return blocks
+end
+
+-- Always fenced: four spaces alone are easily mistaken for a list's continuation.
+function CodeBlock(code)
+  local fence = "```"
+  while code.text:find(fence, 1, true) do fence = fence .. "`" end
+  return pandoc.RawBlock("markdown", fence .. (code.classes[1] or "") .. "\n" .. code.text .. "\n" .. fence)
 end
 
 -- Addresses within a wiki or folder say nothing outside of it.

@@ -11,7 +11,7 @@ from html import escape
 
 from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
-from ingest.parse.pandoc import HTML, display_maths, inline_maths, to_markdown
+from ingest.parse.pandoc import DISPLAY, HTML, INLINE, to_markdown
 from ingest.parse.parsed import Draft
 from ingest.parse.tml import to_html
 
@@ -63,9 +63,8 @@ def _set_aside(text: str, keep: Callable[[str], str]) -> str:
         inline, display, either = match.groups()
         formula = (inline or display or either).strip()
         is_display = display is not None or formula.startswith(("\\begin", "\\["))
-        return keep(
-            display_maths(formula.removeprefix("\\[").removesuffix("\\]")) if is_display else inline_maths(formula)
-        )
+        formula = formula.removeprefix("\\[").removesuffix("\\]")
+        return keep(f'<script type="{DISPLAY if is_display else INLINE}">{formula}</script>')
 
     return _MATHS.sub(maths, _BLOCKS.sub(block, text))
 
