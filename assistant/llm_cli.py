@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING
 
 import typer
+
+from assistant.cli_options import AS_JSON
 
 if TYPE_CHECKING:
     from assistant.llm import LLMServer
@@ -24,30 +26,22 @@ _NOT_RUNNING = 3
 def start() -> None:
     """Start vLLM with the configured model and wait until it answers."""
     from assistant import llm as server
-    from assistant.errors import RefdeskError
     from assistant.settings import load
 
-    try:
-        settings = load().llm
-        with _progress() as report:
-            found = server.status(settings)
-            started = server.start(settings, report)
-    except RefdeskError as error:
-        _fail(error)
-    typer.echo(f"{'Already running' if found.state == 'running' else 'Started'}: {_line(started)}")
+    settings = load().llm
+    with _progress() as report:
+        before = server.status(settings)
+        started = server.start(settings, report)
+    typer.echo(f"{'Already running' if before.state == 'running' else 'Started'}: {_line(started)}")
 
 
 @llm.command()
-def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def status(as_json: AS_JSON = False) -> None:
     """Say whether a server answers at the configured URL, and with which model."""
     from assistant import llm as server
-    from assistant.errors import RefdeskError
     from assistant.settings import load
 
-    try:
-        found = server.status(load().llm)
-    except RefdeskError as error:
-        _fail(error)
+    found = server.status(load().llm)
     if as_json:
         typer.echo(json.dumps({**asdict(found), "log": str(found.log) if found.log else None}, indent=2))
     else:
@@ -60,13 +54,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
 def stop() -> None:
     """Stop the server that `refdesk llm start` started, with all its processes."""
     from assistant import llm as server
-    from assistant.errors import RefdeskError
 
-    try:
-        with _progress() as report:
-            stopped = server.stop(report)
-    except RefdeskError as error:
-        _fail(error)
+    with _progress() as report:
+        stopped = server.stop(report)
     typer.echo("Stopped." if stopped else "Nothing to stop: Refdesk has started no server.")
 
 
@@ -74,11 +64,12 @@ def stop() -> None:
 def _progress() -> Iterator[Callable[[str], None]]:
     """Shows the latest message on a terminal; elsewhere prints one line every 15 s. On stderr."""
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status("") as shown:
-            yield shown.update
+            yield lambda message: shown.update(escape(message))
         return
     last = float("-inf")
 
@@ -96,8 +87,3 @@ def _line(server: LLMServer) -> str:
     what += f", model {server.model}" if server.model else ""
     what += f", process {server.pid}, log {server.log}" if server.pid else ""
     return what
-
-
-def _fail(error: Exception) -> NoReturn:
-    typer.echo(f"refdesk: {error}", err=True)
-    raise typer.Exit(1) from error

@@ -1,0 +1,45 @@
+"""A real vLLM server, once per session, with the small model that comes by pip. `conftest.py` loads this file."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assistant import llm
+from assistant.process import running
+from assistant.settings import LLMSettings
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def llm_settings(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[LLMSettings]:
+    """Settings whose URL answers: vLLM, started for the session (25 to 200 s) and stopped after it, wholly."""
+    state = tmp_path_factory.mktemp("llm-state")
+    before = os.environ.get("REFDESK_STATE")
+    os.environ["REFDESK_STATE"] = str(state)
+    settings = LLMSettings(url=f"http://127.0.0.1:{free_port()}/v1", answer_seconds=300)
+    try:
+        with llm.serving(settings) as server:
+            group = {pid for pid, process in running().items() if process.group == server.pid}
+            assert len(group) > 1, "vLLM's engine is a process of its own"
+            yield settings
+        assert not [process for pid, process in running().items() if pid in group or process.group == server.pid]
+    finally:
+        os.environ.pop("REFDESK_STATE")
+        if before is not None:
+            os.environ["REFDESK_STATE"] = before
+
+
+@pytest.fixture(scope="session")
+def llm_url(llm_settings: LLMSettings) -> str:
+    """The base URL of the session's vLLM server, such as `http://127.0.0.1:40123/v1`."""
+    return llm_settings.url
