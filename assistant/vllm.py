@@ -77,8 +77,8 @@ def _interpreter(configured: str) -> str:
     if importlib.util.find_spec("vllm") is not None:
         return sys.executable
     raise ModelNotFound(
-        f"There is no vLLM: neither {beside} nor this environment has it. Make it with `make .venv-vllm/ready`, name an "
-        "interpreter that has it (REFDESK_LLM__PYTHON), or use a server elsewhere (REFDESK_LLM__URL)."
+        f"There is no vLLM: neither {beside} nor this environment has it. Make it with `make .venv-vllm/ready`, name "
+        "an interpreter that has it (REFDESK_LLM__PYTHON), or use a server elsewhere (REFDESK_LLM__URL)."
     )
 
 
