@@ -22,6 +22,7 @@ _PENALTY: dict[StatementKind, float] = {
     "heading": 0.6, "question": 0.6, "reference": 0.5, "header": 0.3, "code": 0.1, "equation": 0.05,
 }  # fmt: skip
 _FRAGMENT_PENALTY = 0.2
+_ECHO_PENALTY = 0.6  # what only repeats the question answers nothing
 _CLOSE = 0.85  # a further sentence is shown if it scores at least this share of the best
 _BIBLIOGRAPHY = re.compile(r"\W*\d*\W*(?:references|bibliography|literature|works cited|further reading)\W*", re.I)
 
@@ -137,7 +138,9 @@ def _evidence(
     score = cosine + _COVERAGE_WEIGHT * (covered + terms.coverage(wanted, own, idf)) / 2
     score += 0.0 if fits is None else _TYPE_BONUS if fits else -_TYPE_BONUS
     score -= _PENALTY.get(statement.kind, 0.0) + _RANK_COST * (passage.rank - 1)
-    if len(own) < 2 or (own <= set(wanted) and not quantities.missing(shown, question)):
+    if own <= set(terms.stems(question)) and not quantities.missing(shown, question):
+        score -= _ECHO_PENALTY
+    elif len(own) < 2:
         score -= _FRAGMENT_PENALTY
     return Evidence(index, statement.start, statement.end, score, cosine, covered, fits, shown)
 

@@ -97,11 +97,11 @@ _MORE = (
     r"|no (?:less|fewer) than"
 )
 _LESS = r"less than|fewer than|under|below|at most|smaller than|up to|no more than|≤|<=|<+|\\leq?|\\lt|&lt;"
-_BOUND = re.compile(rf"(?:(?P<less>{_LESS})|(?P<more>{_MORE}))\s*(?:about|around|~|\$|\\)?\s*$", re.IGNORECASE)
+_BOUND = re.compile(rf"(?:(?P<less>{_LESS})|(?P<more>{_MORE}))\s*(?:about|around|~|\$|\\)?\s*\Z", re.IGNORECASE)
 _PRONOUN_AFTER = re.compile(
     r"\s+(?:of|can|may|might|must|should|could|would|will|has|is|needs?|finds?|another|such|gets?)\b"
 )
-_PRONOUN_BEFORE = re.compile(r"\b(?:the|this|that|no|any|every|each|which|only|some|another|or)\s+$", re.IGNORECASE)
+_PRONOUN_BEFORE = re.compile(r"\b(?:the|this|that|no|any|every|each|which|only|some|another|or)\s+\Z", re.IGNORECASE)
 _SUPERSCRIPTS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹−", "-+0123456789-")
 
 
@@ -174,7 +174,7 @@ def _surface(text: str) -> str:
 
 def _named(sentence: str, q: Quantity, quote: str) -> bool:
     """Whether a number after a name ("Run 2") stands in the quote as part of that name ("Run-2")."""
-    name = re.search(r"([A-Z]\w*)\s$", sentence[: q.start])
+    name = re.search(r"([A-Z]\w*)\s\Z", sentence[: q.start])
     return name is not None and re.search(rf"\b{re.escape(name[1])}-?{re.escape(q.text)}\b", quote) is not None
 
 
@@ -189,14 +189,14 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
     is_word = match.re is not _DIGITS
     if match.re is _ORDINAL_WORD:
         return Quantity(start, end, Decimal(_ORDINALS[match[0].lower()]), "th", Decimal(1), "", match[0])
-    if not is_word and re.search(r"[^\W\d_]$|[^\W\d_][-‐‑./:_]$|\w[_]$", before):
+    if not is_word and re.search(r"[^\W\d_]\Z|[^\W\d_][-‐‑./:_]\Z|\w_\Z", before):
         return None
     if is_word and match[0].lower() == "one" and (_PRONOUN_AFTER.match(text, end) or _PRONOUN_BEFORE.search(before)):
         return None
     start, end, number = _word_number(match) if is_word else _digit_number(text, match)
     if not is_word and (ordinal := _ORDINAL_END.match(text, end)):
         return Quantity(start, ordinal.end(), number, "th", Decimal(1), "", text[start : ordinal.end()])
-    if not is_word and re.search(r"(?:^|[\s(\[{=,<>~$≈:|/])[-−–]$", before):
+    if not is_word and re.search(r"(?:^|[\s(\[{=,<>~$≈:|/])[-−–]\Z", before):
         start, number = start - 1, -number
     while scale := _SCALE.match(text, end):
         word = scale[1].lower() if scale[1] else next(g for g in scale.groups()[1:] if g)
@@ -206,7 +206,7 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
             break
         number, end = number.scaleb(_SCALES[word]), scale.end()
     unit, unit_scale, end = _unit(text, end)
-    if currency := re.search(r"(CHF|USD|EUR|\\\$|\$|€|£)\s?$", text[:start]):
+    if currency := re.search(r"(CHF|USD|EUR|\\\$|\$|€|£)\s?\Z", text[:start]):
         inside_maths = currency[1] == "$" and re.match(r"[^\s]*\$", text[end:])
         if not unit and not inside_maths:
             unit, start = units.CURRENCIES[currency[1]], currency.start()
@@ -227,7 +227,7 @@ def _digit_number(text: str, match: re.Match[str]) -> tuple[int, int, Decimal]:
     if match["power10"]:
         return start, end, Decimal(10) ** _exponent(match["e0"] or match["e0s"])
     digits = match["digits"]
-    if match["sep"] == " " and digits.count(" ") == 1 and re.search(r"\b[A-Z]\w*\s$", text[:start]):
+    if match["sep"] == " " and digits.count(" ") == 1 and re.search(r"\b[A-Z]\w*\s\Z", text[:start]):
         digits = digits.split(" ")[0]  # "Run 2 139 fb^-1" holds two numbers
         return start, start + len(digits), Decimal(digits)
     if match["sep"]:
@@ -254,7 +254,7 @@ def _unit(text: str, end: int) -> tuple[str, Decimal, int]:
 
 def _bound(before: str) -> Bound:
     tail = before[-24:]
-    if re.search(r"<[^<>]*>\s*$", tail):
+    if re.search(r"<[^<>]*>\s*\Z", tail):
         return ""
     if match := _BOUND.search(tail):
         return "<" if match["less"] else ">"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
+
+from assistant.library.lexical import words
 
 Idf = Callable[[str], float]
 """Weight (>= 0) of a stem as `stem` makes it, higher for rarer ones."""
@@ -40,26 +42,16 @@ _TOKEN = re.compile(r"[^\W_]+(?:[-‐‑.'’/_][^\W_]+)*")
 _IDENTIFIER = re.compile(r"[^\W\d_].*\d|\d.*[^\W\d_]|[^\W\d_].*[A-Z]")
 
 
-@cache
-def _analyzer() -> Callable[[str], list[str]]:
-    import tantivy
-
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    analyzer = builder.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.stemmer("english")).build()
-    analyze: Callable[[str], list[str]] = analyzer.analyze
-    return analyze
-
-
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
     """One word lower-cased and stemmed as the lexical index does it (English Snowball; other languages mostly stay)."""
-    return " ".join(_analyzer()(word))
+    return " ".join(words(word))
 
 
 def stems(text: str) -> list[str]:
     """The stems of the content words of `text`, in order, with repetitions; neither stop words nor bare numbers."""
-    words = (match[0] for match in WORD.finditer(text))
-    return [stem(word) for word in words if word.lower() not in STOP_WORDS and not word.isdigit()]
+    found = (match[0] for match in WORD.finditer(text))
+    return [stem(word) for word in found if word.lower() not in STOP_WORDS and not word.isdigit()]
 
 
 def question_stems(question: str) -> list[str]:
@@ -110,8 +102,8 @@ def name_key(name: str) -> str:
 @lru_cache(maxsize=512)
 def _name_keys(text: str) -> frozenset[str]:
     """Each word, each hyphenated word and each two words in a row of `text`, joined and in lower case; and stems."""
-    words = [match[0].lower() for match in WORD.finditer(text)]
+    plain = [match[0].lower() for match in WORD.finditer(text)]
     tokens = (name_key(re.sub(r"['’]s$", "", match[0])) for match in _TOKEN.finditer(text))
-    pairs = (a + b for a, b in pairwise(words) if not (a.isdigit() and b.isdigit()))
-    plurals = (word.removesuffix("s") for word in words)
-    return frozenset([*words, *tokens, *pairs, *plurals])
+    pairs = (a + b for a, b in pairwise(plain) if not (a.isdigit() and b.isdigit()))
+    plurals = (word.removesuffix("s") for word in plain)
+    return frozenset([*plain, *tokens, *pairs, *plurals])
