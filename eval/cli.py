@@ -1,0 +1,125 @@
+"""`refdesk eval`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assistant.cli_options import AS_JSON, LIBRARY
+
+if TYPE_CHECKING:
+    from eval.answers import Mean, Scored
+    from eval.retrieval import RetrievalReport
+
+commands = typer.Typer()
+_eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
+commands.add_typer(_eval, name="eval")
+
+
+@_eval.command()
+def retrieval(
+    beir: Annotated[Path, typer.Option(help="A BEIR folder: corpus.jsonl, queries.jsonl, qrels/<split>.tsv.")],
+    split: Annotated[str, typer.Option(help="Which queries.")] = "train",
+    library: Annotated[
+        Path | None, typer.Option("--library", "-l", help="Keep the index here; default: a temporary folder.")
+    ] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Index a corpus and measure nDCG@10 and Recall@10 of lexical, dense and fused search."""
+    from assistant.embed import open_embedder
+    from assistant.settings import load
+    from eval.retrieval import evaluate
+
+    settings = load()
+    with TemporaryDirectory() as temporary, _progress() as progress:
+        try:
+            embedder = open_embedder(settings.embedder)
+            report = evaluate(beir, split, library or Path(temporary), embedder, settings.search, progress)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--beir") from error
+    if as_json:
+        print(json.dumps(asdict(report), indent=2))
+    else:
+        _print_retrieval(report)
+
+
+@_eval.command()
+def answers(
+    questions: Annotated[Path, typer.Argument(help="Questions with known answers, JSON Lines.", exists=True)],
+    library: LIBRARY = Path("library"),
+    mode: Annotated[str, typer.Option(help="extract or generate; default: what is there.")] = "",
+    as_json: AS_JSON = False,
+) -> None:
+    """Ask questions with known answers and measure answers, refusals and citations."""
+    from assistant import Assistant
+    from eval.answers import evaluate, means
+    from eval.questions import read_questions
+
+    if mode not in ("", "extract", "generate"):
+        raise typer.BadParameter(f"it is extract or generate, not {mode!r}", param_hint="--mode")
+    assistant = Assistant.open(library)
+    with _progress() as progress:
+        try:
+            scored = evaluate(read_questions(questions), assistant, mode or None, progress)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
+    if as_json:
+        print(_answers_as_json(scored, means(scored)))
+    else:
+        _print_answers(scored, means(scored))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, str], None]]:
+    """A count on standard error where that is a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, what: None
+        return
+    with console.status("looking at the files") as status:
+        yield lambda done, what: status.update(f"{done} {what}")
+
+
+def _print_retrieval(report: RetrievalReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "nDCG@10", "Recall@10", box=None, pad_edge=False)
+    for stage, scores in report.scores.items():
+        table.add_row(stage, f"{scores.ndcg_at_10:.4f}", f"{scores.recall_at_10:.4f}")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{report.queries} queries over {report.documents} documents in {report.chunks} chunks, {report.embedder}.",
+        highlight=False,
+    )
+
+
+def _answers_as_json(scored: list[Scored], found: list[Mean]) -> str:
+    metrics = {mean.metric: {"mean": mean.value, "n": mean.n} for mean in found if mean.value is not None}
+    undefined = {mean.metric: f"there are no {mean.over}" for mean in found if mean.value is None}
+    rows = [{**asdict(one), "question": one.question.id} for one in scored]
+    return json.dumps({"metrics": metrics, "undefined": undefined, "questions": rows}, ensure_ascii=False, indent=2)
+
+
+def _print_answers(scored: list[Scored], found: list[Mean]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "mean", "n", "over", box=None, pad_edge=False)
+    for mean in found:
+        value = "not defined" if mean.value is None else f"{mean.value:.3f}"
+        table.add_row(mean.metric.replace("_", " "), value, str(mean.n), mean.over)
+    modes = {mode: sum(one.mode == mode for one in scored) for mode in ("extract", "generate")}
+    console = Console()
+    console.print(table)
+    console.print(f"{modes['generate']} answers generated, {modes['extract']} extracted.", highlight=False)
