@@ -7,6 +7,7 @@ dense.py       FAISS segments per shelf
 vectors.py     embeddings already made, by text
 view.py        one generation, as one caller may see it
 writer.py      one run: put, remove, publish, sweep
+lock.py        one writer at a time
 """
 
 from assistant.library.library import Library

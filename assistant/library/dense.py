@@ -47,15 +47,23 @@ def write_segment(folder: Path, ids: IdArray, vectors: FloatArray) -> str:
 
 
 def read_segment(folder: Path, name: str) -> tuple[IdArray, FloatArray]:
-    """The chunk ids (n,) and vectors (n, dimensions) of a segment."""
+    """The chunk ids (n,) and vectors (n, dimensions) of a segment. Raises LibraryDamaged, also where it is missing."""
     import faiss
 
-    index = open_segment(folder, name)
+    try:
+        index = open_segment(folder, name)
+    except FileNotFoundError as error:
+        raise LibraryDamaged(
+            f"The segment {error} is missing. Restore it from a copy, or index again into a new folder."
+        ) from error
     return faiss.vector_to_array(index.id_map), faiss.downcast_index(index.index).reconstruct_n(0, index.ntotal)
 
 
 def open_segment(folder: Path, name: str) -> Any:
-    """The FAISS index of a segment, in memory. Raises LibraryDamaged if the file is not a whole segment."""
+    """The FAISS index of a segment, in memory.
+
+    Raises FileNotFoundError where there is no such file, LibraryDamaged if it is not a whole segment.
+    """
     import faiss
 
     file = folder / FOLDER / f"{name}.faiss"

@@ -57,6 +57,20 @@ def open_index(folder: Path, shelf: int, *, create: bool = False) -> Any:
         ) from error
 
 
+def shelves(folder: Path) -> list[int]:
+    """The shelves that have an index, published or not."""
+    return sorted(int(path.name) for path in (folder / FOLDER).glob("*") if path.name.isdecimal())
+
+
+def require(folder: Path, shelf: int) -> None:
+    """Raises LibraryDamaged where a shelf that has chunks has no index."""
+    if not (folder / FOLDER / str(shelf) / "meta.json").exists():
+        raise LibraryDamaged(
+            f"The lexical index {folder / FOLDER / str(shelf)} is missing from the library. "
+            "Restore it from a copy, or index again into a new folder."
+        )
+
+
 class LexicalWriter:
     """Adds to and removes from one shelf's index; nothing is durable before `commit`."""
 
@@ -103,9 +117,17 @@ def _above(index: Any, chunk_id: int) -> Any:
 
 
 def searcher(index: Any) -> Any:
-    """A view of the index as it is now, which later commits do not change."""
-    index.reload()
-    return index.searcher()
+    """A view of the index as it is now, which later commits do not change; raises LibraryDamaged if it is broken."""
+    try:
+        index.reload()
+        view = index.searcher()
+        view.doc_freq("text", "")  # opens the postings of every segment, which is where a missing file is noticed
+    except ValueError as error:
+        raise LibraryDamaged(
+            f"A lexical index of the library cannot be read ({error}). "
+            "Restore it from a copy, or index again into a new folder."
+        ) from error
+    return view
 
 
 def idf(word: str, searchers: Sequence[Any]) -> float:

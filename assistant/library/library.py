@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from assistant.embed import Embedder
 from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
 from assistant.library import catalog, dense, lexical
+from assistant.library.lock import lock
 from assistant.library.view import View
 from assistant.library.writer import Writer
 
@@ -45,12 +46,17 @@ class Library:
 
     @classmethod
     def open_or_create(cls, path: str | Path, embedder: Embedder) -> Library:
-        """The library in the folder `path`, made now for this embedder if there is none. Raises as `open` does."""
+        """The library in the folder `path`, made now for this embedder if there is none.
+
+        Raises as `open` does, and LibraryLocked where another process is making it.
+        """
         folder = Path(path)
         if not (folder / catalog.FILE).exists():
             folder.mkdir(parents=True, exist_ok=True)
             about = {"embedder": embedder.name, "fingerprint": embedder.fingerprint}
-            catalog.create(folder, about | {"dimensions": str(embedder.dimensions)})
+            with lock(folder):
+                if not (folder / catalog.FILE).exists():  # else another process has just made it
+                    catalog.create(folder, about | {"dimensions": str(embedder.dimensions)})
         return cls.open(folder)
 
     def require(self, embedder: Embedder) -> None:
@@ -91,7 +97,7 @@ class Library:
             missing: Path | None = None
             with self._lock:
                 try:
-                    indexes = self._indexes(generation, visible, [n for n, s in named.items() if s in visible])
+                    indexes = self._indexes(generation, visible, {n: s for n, s in named.items() if s in visible})
                 except FileNotFoundError as error:
                     missing = Path(str(error))
             # Indexes may be ahead of the catalog, never behind: only a publish that came since removes from them.
@@ -105,7 +111,7 @@ class Library:
         raise LibraryDamaged(f"The library {self.path} changed {_TRIES} times while it was being opened.")
 
     def _indexes(
-        self, generation: int, shelves: Collection[int], segments: Collection[str]
+        self, generation: int, shelves: Collection[int], segments: Mapping[str, int]
     ) -> tuple[list[tuple[Any, Any]], list[Any]]:
         if generation != self._opened_at:
             self._lexical.clear()
@@ -114,7 +120,9 @@ class Library:
         for shelf in shelves:
             if shelf not in self._lexical:
                 self._lexical[shelf] = self._open_lexical(shelf)
-        for name in segments:
+        for name, shelf in segments.items():
+            if self._lexical[shelf] is None:
+                lexical.require(self.path, shelf)
             if name not in self._segments:
                 self._segments[name] = dense.open_segment(self.path, name)
         opened = [found for shelf in sorted(shelves) if (found := self._lexical[shelf]) is not None]

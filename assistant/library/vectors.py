@@ -1,17 +1,19 @@
 """Embeddings that were made before, by the hash of their text, so that unchanged text is never embedded twice.
 
-Derived data beside the catalog: losing the file costs time, nothing else. Each vector is checked when it is read.
+Derived data beside the catalog: losing the file costs time, nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.embed import Embedder
+from assistant.errors import LibraryDamaged
 
 if TYPE_CHECKING:
     from assistant.embed import FloatArray
@@ -28,19 +30,22 @@ class KnownVectors:
         self._embedder = embedder
         self.embedded = 0
         """Texts that had to be embedded since this was opened."""
-        self._connection = sqlite3.connect(folder / f"vectors-{embedder.fingerprint}.sqlite", isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS vector (hash BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID"
-        )
+        self._file = folder / f"vectors-{embedder.fingerprint}.sqlite"
+        self._connection = sqlite3.connect(self._file, isolation_level=None)
+        with self._readable():
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS vector (hash BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID"
+            )
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """One unit row per text, shape (len(texts), dimensions); embeds only what was never embedded."""
         import numpy as np
 
         hashes = [text_hash(text) for text in texts]
-        known = self._known(hashes)
+        with self._readable():
+            known = self._known(hashes)
         new = {digest: text for digest, text in zip(hashes, texts, strict=True) if digest not in known}
         if new:
             rows = self._embedder.embed_passages(list(new.values()))
@@ -64,6 +69,16 @@ class KnownVectors:
             if row and len(row[0]) == 4 * self._embedder.dimensions:
                 found[digest] = np.frombuffer(row[0], dtype=np.float32)
         return found
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise LibraryDamaged(
+                f"The embeddings kept in {self._file} cannot be read ({error}). "
+                "Remove this file and index again: it only saves time."
+            ) from error
 
     def close(self) -> None:
         self._connection.close()

@@ -10,9 +10,7 @@ run removes it.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -21,8 +19,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from assistant.embed import Embedder
-from assistant.errors import LibraryLocked
 from assistant.library import catalog, dense, lexical
+from assistant.library.lock import lock
 from assistant.library.vectors import KnownVectors
 from assistant.passage_text import passage_text
 from assistant.types import Access, Chunk, Document, Item
@@ -45,8 +43,7 @@ class Writer:
         self._new: dict[int, list[tuple[int, FloatArray]]] = defaultdict(list)
         self._changed = False
         with ExitStack() as opened:
-            lock = _lock(folder)
-            opened.callback(os.close, lock)
+            opened.enter_context(lock(folder))
             self._connection = opened.enter_context(closing(catalog.connect(folder)))
             self._known = opened.enter_context(closing(KnownVectors(folder, embedder)))
             opened.callback(self._close_lexical)
@@ -229,9 +226,12 @@ class Writer:
         """Finishes the sweep of the last run and removes what an unpublished one left."""
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'chunk'").fetchone()
         last_published = int(row[0]) if row else 0
-        for folder in (self._folder / lexical.FOLDER).glob("*"):
-            if lexical.holds_above(self._folder, int(folder.name), last_published):
-                writer = self._lexical_writer(int(folder.name))
+        for (shelf,) in self._connection.execute("SELECT DISTINCT shelf_id FROM segment"):
+            lexical.require(self._folder, int(shelf))
+        # An unpublished run may have left an index for a shelf that the catalog does not know.
+        for shelf in lexical.shelves(self._folder):
+            if lexical.holds_above(self._folder, shelf, last_published):
+                writer = self._lexical_writer(shelf)
                 writer.remove_above(last_published)
                 writer.commit()
         self._sweep()
@@ -247,16 +247,3 @@ class Writer:
             writer.commit()
         self._connection.execute("DELETE FROM swept")
         dense.remove_unnamed(self._folder, [str(n) for (n,) in self._connection.execute("SELECT name FROM segment")])
-
-
-def _lock(folder: Path) -> int:
-    """An open file descriptor that holds the writer's lock; the system frees it when the process dies."""
-    descriptor: int = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise LibraryLocked(
-            f"Another process is writing to the library {folder}. Wait until it has finished, then try again."
-        ) from error
-    return descriptor

@@ -1,0 +1,27 @@
+"""One writer at a time: a lock that dies with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from assistant.errors import LibraryLocked
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Holds the writer's lock of the library in `folder`; raises LibraryLocked where another process holds it."""
+    descriptor = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LibraryLocked(
+                f"Another process is writing to the library {folder}. Wait until it has finished, then try again."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
