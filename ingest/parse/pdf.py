@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assistant.errors import ParseError
-from ingest.parse.layout import Line, Outline, pages_to_markdown
+from ingest.parse.layout import Line, Outline, pages_to_markdown, title_of
 from ingest.parse.parsed import Draft
 
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi|CMBX|-B$|Medi\b", re.I)
@@ -35,8 +35,8 @@ def read_pdf(data: bytes) -> Draft:
     try:
         pages = [list(_lines(page)) for page in _pages(document)]
         _refuse_pictures(document, pages)
-        title = document.get_metadata_value("Title")
-        return Draft("pdf", pages_to_markdown(pages, list(_outline(document))), _real_title(title), paged=True)
+        title = _real_title(document.get_metadata_value("Title")) or title_of(pages[0], pages)
+        return Draft("pdf", pages_to_markdown(pages, list(_outline(document))), title, paged=True)
     except pdfium.PdfiumError as error:
         raise ParseError("corrupt", f"PDFium cannot read a page: {error}") from error
     finally:
@@ -76,7 +76,9 @@ def _lines(page: Any) -> Iterator[Line]:
     for raw in re.split(r"(\r\n|\n)", text):
         stripped = raw.lstrip()
         if stripped:
-            index = api.FPDFText_GetCharIndexFromTextIndex(handle, start + len(raw) - len(stripped))
+            # The third character: the first may be a drop cap or a bullet.
+            place = start + len(raw) - len(stripped) + min(2, len(stripped.rstrip()) - 1)
+            index = api.FPDFText_GetCharIndexFromTextIndex(handle, place)
             found = index >= 0 and api.FPDFText_GetLooseCharBox(handle, index, box)
             size, bottom, left = (abs(box.top - box.bottom), box.bottom, box.left) if found else (0.0, 0.0, 0.0)
             yield Line(_plain(raw), size, found and _is_bold(handle, index), left, bottom)
@@ -86,7 +88,7 @@ def _lines(page: Any) -> Iterator[Line]:
 
 def _plain(text: str) -> str:
     """`text` with PDFium's two marks for a hyphen at a line's end as one, and ligatures as letters."""
-    text = text.replace("\x02", "\ufffe").strip()
+    text = re.sub(r"[\x00-\x1f]+", " ", text.replace("\x02", "\ufffe")).strip()
     return _LIGATURE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
 
 
