@@ -29,7 +29,7 @@ lint: .venv/test
 	touch $@
 
 .venv/test: .venv/demo
-	.venv/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[cpu,eval,test]'
+	.venv/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[cpu,eval,finetune,test]'
 	touch $@
 
 # The LLM server has an environment of its own: its pins and those of the rest exclude each other. Its torchvision,
