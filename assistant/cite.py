@@ -58,7 +58,7 @@ class _Quote:
     passage: Passage
     start: int
     end: int
-    size: int
+    parts: tuple[str, ...]
     context: str
     header: str
 
@@ -140,12 +140,12 @@ def _cite(claim: Claim, passages: Sequence[Passage], min_support: float, embed: 
         supports = [(s + max(0.0, float(rows[0] @ row))) / 2 for s, row in zip(supports, rows[1:], strict=True)]
     best, support = max(
         zip(ranked, supports, strict=True),
-        key=lambda pair: pair[1] - (_fault(claim.text, pair[0]) != "") - _RUN_COST * pair[0].size,
+        key=lambda pair: pair[1] - (_fault(claim.text, pair[0]) != "") - _RUN_COST * len(pair[0].parts),
     )
     if fault := _fault(claim.text, best):
         return fault
     for quote, its_support in zip(ranked, supports, strict=True):
-        if its_support > support and contradicts(claim.text, quote.text):
+        if its_support > support and _says_the_opposite(claim.text, quote):
             return f"it says the opposite of “{quote.text}”"
     if support < min_support:
         return f"the best quote supports it only to {support:.2f}, less than {min_support:.2f}: “{best.text}”"
@@ -159,7 +159,8 @@ def _quotes(passage: Passage) -> Iterator[_Quote]:
         for size in range(1, _LONGEST_RUN + 1):
             run = found[first : first + size]
             if len(run) == size and _adjacent(passage.text, run):
-                yield _Quote(passage, run[0].start, run[-1].end, size, *_context(passage, run))
+                parts = tuple(passage.text[one.start : one.end] for one in run)
+                yield _Quote(passage, run[0].start, run[-1].end, parts, *_context(passage, run))
 
 
 def _context(passage: Passage, run: Sequence[Statement]) -> tuple[str, str]:
@@ -177,7 +178,7 @@ def _adjacent(text: str, run: Sequence[Statement]) -> bool:
 
 def _lexical_rank(sentence: str, words: list[str], quote: _Quote) -> float:
     lacks = len(quantities.missing(sentence, _evidence(quote)))
-    return terms.coverage(words, set(terms.stems(quote.whole))) - 0.5 * lacks - _RUN_COST * quote.size
+    return terms.coverage(words, set(terms.stems(quote.whole))) - 0.5 * lacks - _RUN_COST * len(quote.parts)
 
 
 def _evidence(quote: _Quote) -> str:
@@ -192,9 +193,17 @@ def _fault(sentence: str, quote: _Quote) -> str:
     everything = f"{quote.whole}\n{quote.passage.text[: quote.start]}"  # what a pronoun may stand for comes before
     if unknown := [name for name in terms.names(sentence) if not terms.holds_name(everything, name)]:
         return f"its name {unknown[0]} is not in the quote “{quote.text}” nor above it"
-    if contradicts(sentence, quote.text):
+    if _says_the_opposite(sentence, quote):
         return f"it says the opposite of “{quote.text}”"
     return ""
+
+
+def _says_the_opposite(sentence: str, quote: _Quote) -> bool:
+    """Whether the part of the quote that is most like the sentence contradicts it; a run may both deny and assert."""
+    words = terms.stems(sentence)
+    likeness = [terms.coverage(words, set(terms.stems(part))) for part in quote.parts]
+    nearest = [part for part, its in zip(quote.parts, likeness, strict=True) if its == max(likeness)]
+    return any(contradicts(sentence, part) for part in nearest)
 
 
 def _citation(sentence: str, quote: _Quote, support: float) -> Citation:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
-from assistant.quantities import missing, quantities
 from hypothesis import given
 from hypothesis import strategies as st
+
+from assistant.quantities import missing, quantities
 
 
 def values(text: str) -> list[tuple[Decimal, str]]:
@@ -154,5 +156,5 @@ def test_a_changed_digit_is_never_equal(n: int, data, write, rewrite) -> None:  
 def test_any_text_gives_ordered_exact_spans(text: str) -> None:
     found = quantities(text)
     assert all(text[q.start : q.end] == q.text for q in found)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
     assert missing(text, text) == []
