@@ -67,7 +67,7 @@ def test_wrong_arguments_are_refused(desk: Assistant, retriever: RefdeskRetrieve
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         RefdeskRetriever(assistant=desk, k=0)
     with pytest.raises(ValueError, match="Assistant"):
-        RefdeskRetriever(assistant="library/")  # type: ignore[arg-type]
+        RefdeskRetriever(assistant="library/")
     with pytest.raises(ValueError, match="empty"):
         retriever.invoke("  ")
     with pytest.raises(ValueError, match="at least 1"):
@@ -87,6 +87,7 @@ def test_batch_and_async_agree_with_invoke(retriever: RefdeskRetriever) -> None:
 
 
 def test_in_a_chain_with_a_chat_model(retriever: RefdeskRetriever) -> None:
+    from langchain_core.documents import Document
     from langchain_core.language_models import FakeListChatModel
     from langchain_core.messages import BaseMessage
     from langchain_core.output_parsers import StrOutputParser
@@ -100,10 +101,12 @@ def test_in_a_chain_with_a_chat_model(retriever: RefdeskRetriever) -> None:
             seen.append(str(messages[-1].content))
             return super()._call(messages, *args, **kwargs)
 
-    together = RunnableLambda(lambda found: "\n".join(d.page_content for d in found))
+    def together(found: list[Document]) -> str:
+        return "\n".join(d.page_content for d in found)
+
     prompt = ChatPromptTemplate.from_template("{context}\n\nQuestion: {question}")
     chain = (
-        {"context": retriever | together, "question": RunnablePassthrough()}
+        {"context": retriever | RunnableLambda(together), "question": RunnablePassthrough()}
         | prompt
         | Model(responses=["It weighs 2900 tonnes."])
         | StrOutputParser()
