@@ -18,6 +18,7 @@ from assistant import Assistant
 from assistant.types import Answer, Mode
 
 WAYS: dict[str, Mode | None] = {"Automatic": None, "Quote the library": "extract", "Let the LLM write": "generate"}
+_PERSON, _DESK = ":material/person:", ":material/menu_book:"
 _NEAREST = 3
 _MOST_CHARACTERS = 2000
 
@@ -33,7 +34,7 @@ class Turn:
 
 def show(assistant: Assistant, store: FeedbackStore) -> None:
     """The page, for one caller."""
-    st.title("Ask the library")
+    st.title("Ask the library", anchor=False)
     turns: list[Turn] = st.session_state.setdefault("turns", [])
     if not turns:
         holds = assistant.status()
@@ -42,9 +43,13 @@ def show(assistant: Assistant, store: FeedbackStore) -> None:
             "words that it rests on. What the library does not hold is not answered.</p>"
         )
     for turn in turns:
-        _show_turn(turn, store)
-    way = st.segmented_control("How to answer", list(WAYS), default="Automatic", required=True, key="way")
-    question = st.chat_input("Ask a question", max_chars=_MOST_CHARACTERS, submit_mode="stop")
+        with _place(turn):
+            _show_turn(turn, store)
+    if turns:
+        _scroll_to(turns[-1])
+    with st.bottom:
+        way = st.segmented_control("How to answer", list(WAYS), default="Automatic", required=True, key="way")
+        question = st.chat_input("Ask a question", max_chars=_MOST_CHARACTERS, submit_mode="stop")
     if question and question.strip():
         _ask(assistant, question.strip(), WAYS[way])
         st.rerun()
@@ -55,18 +60,30 @@ def _ask(assistant: Assistant, question: str, mode: Mode | None) -> None:
     turns: list[Turn] = st.session_state["turns"]
     # At once, so that a question that is stopped half way is not forgotten.
     turns.append(Turn(uuid.uuid4().hex, question))
-    with st.chat_message("user"):
-        st.text(question)
-    with st.chat_message("assistant"):
-        shown = st.empty()
-        shown.html('<p class="label" role="status">Searching the library …</p>')
-        draft = ""
-        for piece in assistant.stream(question, mode=mode):
-            if isinstance(piece, Answer):
-                turns[-1] = replace(turns[-1], answer=piece)
-            else:
-                draft += piece
-                shown.html(_draft_html(draft))
+    with _place(turns[-1]):
+        with st.chat_message("user", avatar=_PERSON):
+            st.text(question)
+        with st.chat_message("assistant", avatar=_DESK):
+            shown = st.empty()
+    _scroll_to(turns[-1])
+    shown.html('<p class="label" role="status">Searching the library …</p>')
+    draft = ""
+    for piece in assistant.stream(question, mode=mode):
+        if isinstance(piece, Answer):
+            turns[-1] = replace(turns[-1], answer=piece)
+        else:
+            draft += piece
+            shown.html(_draft_html(draft))
+
+
+def _place(turn: Turn) -> Any:
+    return st.container(key=f"turn-{turn.id}")
+
+
+def _scroll_to(turn: Turn) -> None:
+    """Brings a question to the top of the page, once: the script runs again only when its text or place changes."""
+    scroll = f"document.querySelector('.st-key-turn-{turn.id}')?.scrollIntoView({{block: 'start'}})"
+    st.html(f"<script>setTimeout(() => {scroll}, 50);</script>", unsafe_allow_javascript=True)
 
 
 def _draft_html(draft: str) -> str:
@@ -75,9 +92,9 @@ def _draft_html(draft: str) -> str:
 
 
 def _show_turn(turn: Turn, store: FeedbackStore) -> None:
-    with st.chat_message("user"):
+    with st.chat_message("user", avatar=_PERSON):
         st.text(turn.question)
-    with st.chat_message("assistant"):
+    with st.chat_message("assistant", avatar=_DESK):
         if turn.answer is None:
             st.html('<p class="label">Stopped before there was a checked answer.</p>')
             return

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
+from app.answer_text import plain_markdown
 from app.highlight import ANCHOR, Span, document_html
 from assistant import Assistant
 from assistant.types import Document
@@ -33,26 +34,20 @@ def show(assistant: Assistant) -> None:
     asked = st.query_params
     document = assistant.document(asked.get("source", ""), asked.get("key", ""))
     if document is None:
-        st.title("No such document")
+        st.title("No such document", anchor=False)
         st.html(
             f"<p>The library holds no document <code>{escape(asked.get('key', ''))}</code> that you may read. It may "
             "have been removed since it was cited. Look for it on the library page.</p>"
         )
         return
-    st.title(_plain(document.title), anchor=False)
+    st.set_page_config(page_title=f"{document.title} · Refdesk")
+    st.title(plain_markdown(" ".join(document.title.split())), anchor=False)
     mark = _mark(document)
     _show_about(document, mark)
     start, end = _part(document, mark)
     st.html(f'<article class="document">{document_html(document.text, start, end, mark)}</article>')
     if mark:
         st.html(_SCROLL, unsafe_allow_javascript=True)
-
-
-def _plain(title: str) -> str:
-    """Streamlit reads titles as Markdown."""
-    from app.answer_text import plain_markdown
-
-    return plain_markdown(" ".join(title.split()))
 
 
 def _mark(document: Document) -> Span | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from assistant.blocks import HEADING, Block, blocks, lines
+from assistant.blocks import HEADING, Block, blocks, lines, stripped
 
 ANCHOR = "cited"
 """The id of the first `<mark>`."""
@@ -23,6 +23,7 @@ _INLINE = re.compile(
     r"|(?P<strong>(?<!\*)\*\*(?=[^\s*])[^*\n]+(?<=\S)\*\*(?!\*))"
 )
 _DELIMITER_ROW = re.compile(r"\s*\|(?:\s*:?-+:?\s*\|)+\s*")
+_BULLET = re.compile(r"[-*+]\s+")
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
@@ -57,14 +58,17 @@ class _Page:
             return self.table(block)
         if block.kind in ("code", "equation", "table"):
             return f'<pre tabindex="0">{self.leaf(block.start, block.end)}</pre>'
-        return f'<div class="{block.kind}">{self.inline(block.start, block.end)}</div>'
+        bullet = _BULLET.match(self.text, block.start, block.end) if block.kind == "item" else None
+        begin = bullet.end() if bullet else block.start
+        content = self.signs(block.start, begin) + self.inline(begin, block.end)
+        return f'<div class="{block.kind}{" bullet" if bullet else ""}">{content}</div>'
 
     def heading(self, block: Block) -> str:
         """A level that the document skips is not skipped here, where screen readers go by levels."""
         signs = HEADING.match(self.text[block.start : block.end])
         assert signs  # or `blocks` would not call it a heading
         self.level = min(len(signs[1]) + 1, self.level + 1, 6)
-        begin = block.start + signs.end()
+        begin = stripped(self.text, block.start + signs.end(), block.end)[0]
         content = self.signs(block.start, begin) + self.inline(begin, block.end)
         return f"<h{self.level}>{content}</h{self.level}>"
 
@@ -87,9 +91,9 @@ class _Page:
         cells = []
         for begin, stop in zip([start, *bars[1:]], [*bars[1:], closing], strict=True):
             bar = _PIPE.search(self.text, begin, stop)
-            content = bar.end() if bar else begin
-            inner = self.signs(begin, content) + self.inline(content, stop)
-            cells.append(inner + (self.signs(closing, end) if stop == closing else ""))
+            first, last = stripped(self.text, bar.end() if bar else begin, stop)
+            after = end if stop == closing else stop
+            cells.append(self.signs(begin, first) + self.inline(first, last) + self.signs(last, after))
         return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
 
     def inline(self, start: int, end: int) -> str:

@@ -43,7 +43,7 @@ class Row:
 
 def show(assistant: Assistant) -> None:
     """The page, for one caller."""
-    st.title("Library")
+    st.title("Library", anchor=False)
     status = assistant.status()
     rows = _rows(assistant)
     counts = Counter(row.status for row in rows)

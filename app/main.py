@@ -24,8 +24,10 @@ def opened(folder: str, groups: str) -> Assistant:
 
 def main() -> None:
     """Every run of the page begins here."""
-    st.set_page_config(page_title="Refdesk", page_icon=":material/menu_book:", layout="centered")
-    st.html(Path(__file__).with_name("style.css"))
+    here = Path(__file__).parent
+    st.set_page_config(page_title="Refdesk", page_icon=str(here / "mark.svg"), layout="centered")
+    st.logo(str(here / "wordmark.svg"), size="large")
+    st.html(here / "style.css")
     folder = os.environ.get("REFDESK_LIBRARY", "library")
     try:
         assistant = opened(folder, os.environ.get("REFDESK_GROUPS", ""))

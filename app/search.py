@@ -12,7 +12,7 @@ _MOST_PASSAGES = 100
 
 def show(assistant: Assistant) -> None:
     """The page, for one caller."""
-    st.title("Search")
+    st.title("Search", anchor=False)
     documents = assistant.documents()
     question = st.text_input("What to look for", placeholder="In your own words")
     sources_column, kinds_column, k_column = st.columns([2, 2, 1])
@@ -27,6 +27,6 @@ def show(assistant: Assistant) -> None:
         return
     found = assistant.search(question, int(k), sources=sources, kinds=kinds)
     if found:
-        st.html(f'<h2 class="label" role="status">{len(found)} passages, best first</h2>{passages_html(found)}')
+        st.html(f'<p class="label" role="status">{len(found)} passages, best first</p>{passages_html(found)}')
     else:
         st.html('<p role="status">Nothing found. Try other words, or fewer filters.</p>')

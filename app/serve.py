@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ _OPTIONS: dict[str, Any] = {
     "client_toolbarMode": "minimal",
     "client_showErrorDetails": "none",
     "logger_hideWelcomeMessage": True,
+    "logger_level": "warning",
     "theme_base": "light",
     "theme_primaryColor": "#0b5cad",
     "theme_linkColor": "#0b5cad",
@@ -48,5 +51,15 @@ def serve(library: Path, port: int, groups: str) -> None:
     os.environ["REFDESK_GROUPS"] = groups
     options = {**_OPTIONS, "server_port": port}
     bootstrap.load_config_options(options)
-    print(f"Refdesk is at http://localhost:{port} (Ctrl-C ends it).", flush=True)  # noqa: T201
+    threading.Thread(target=_announce, args=(port,), daemon=True).start()
     bootstrap.run(str(_MAIN), False, [], options)
+
+
+def _announce(port: int) -> None:
+    """Says where the app is once it listens, so that nobody is sent there too early."""
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex((ADDRESS, port)) == 0:
+                break
+        time.sleep(0.1)
+    print(f"Refdesk is at http://localhost:{port} (Ctrl-C ends it).", flush=True)  # noqa: T201
