@@ -166,4 +166,7 @@ def _same(one: Evidence, other: Evidence) -> bool:
 
 @lru_cache(maxsize=256)
 def _stem_set(text: str) -> frozenset[str]:
+    """The stems without the numbers, however these are written."""
+    for quantity in reversed(quantities.quantities(text)):
+        text = f"{text[: quantity.start]} {text[quantity.end :]}"
     return frozenset(terms.stems(text))

@@ -37,6 +37,7 @@ _OPEN = """
     therefore thirdly though thus today together typically unlike unfortunately using usually when whereas while
     yes answer answers authors experts question users people data models methods results examples example note"""
 _OPENERS = frozenset(_OPEN.split())
+_ORDINARY = re.compile(r"[A-Z][a-z]+(?:tions?|ments?|ness|ing|ity|ities|ance|ence|ed|ous|ive|ic|ical|ial|ally|able)")
 WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\W_]+(?:[-‐‑.'’/_][^\W_]+)*")
 _IDENTIFIER = re.compile(r"[^\W\d_].*\d|\d.*[^\W\d_]|[^\W\d_].*[A-Z]")
@@ -74,7 +75,7 @@ def names(text: str) -> list[str]:
     """The proper names and identifiers in a sentence or question, word by word, in order and without repetition.
 
     A name is a capitalised word, or one that mixes letters with digits or capitals ("GPT-3", "chATLAS", "ERA5"). The
-    first word counts unless it is a stop word or a usual opening.
+    first word counts unless it is a stop word, a usual opening, or ends as names do not ("Vaccination").
     """
     found = []
     first = True
@@ -82,7 +83,7 @@ def names(text: str) -> list[str]:
         token = re.sub(r"['’]s?$", "", match[0])
         plain = token.lower()
         opening, first = first, False
-        if plain in STOP_WORDS or (opening and plain in _OPENERS) or len(token) < 2:
+        if plain in STOP_WORDS or len(token) < 2 or (opening and (plain in _OPENERS or _ORDINARY.fullmatch(token))):
             continue
         unit = re.fullmatch(r"\d+(?:[.,]\d+)*[^\W\d_]{0,3}|\d+-[a-z]+", token)
         if not unit and (_IDENTIFIER.search(token) or token[0].isupper()):
@@ -92,7 +93,8 @@ def names(text: str) -> list[str]:
 
 def holds_name(text: str, name: str) -> bool:
     """Whether `text` holds `name`, written in any case, with or without hyphens, or in another inflection."""
-    return name_key(name) in _name_keys(text)
+    keys = _name_keys(text)
+    return name_key(name) in keys or stem(name) in keys
 
 
 def name_key(name: str) -> str:
@@ -105,5 +107,5 @@ def _name_keys(text: str) -> frozenset[str]:
     plain = [match[0].lower() for match in WORD.finditer(text)]
     tokens = (name_key(re.sub(r"['’]s$", "", match[0])) for match in _TOKEN.finditer(text))
     pairs = (a + b for a, b in pairwise(plain) if not (a.isdigit() and b.isdigit()))
-    plurals = (word.removesuffix("s") for word in plain)
-    return frozenset([*plain, *tokens, *pairs, *plurals])
+    stemmed = (stem(word) for word in plain)
+    return frozenset([*plain, *tokens, *pairs, *stemmed])
