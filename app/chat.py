@@ -19,6 +19,7 @@ from assistant.types import Answer, Mode
 
 WAYS: dict[str, Mode | None] = {"Automatic": None, "Quote the library": "extract", "Let the LLM write": "generate"}
 _PERSON, _DESK = ":material/person:", ":material/menu_book:"
+_THANKS = {1: "Thank you, kept as helpful.", 0: "Thank you, kept as not helpful.", None: "Judgement withdrawn."}
 _NEAREST = 3
 _MOST_CHARACTERS = 2000
 
@@ -128,7 +129,7 @@ def _about(answer: Answer) -> Iterator[str]:
 
 
 def _keep_feedback(id: str, answer: Answer, store: FeedbackStore) -> None:
-    verdict: Any = st.session_state[f"feedback-{id}"]
+    verdict: int | None = st.session_state[f"feedback-{id}"]
     try:
         if verdict is None:
             store.withdraw(id)
@@ -137,4 +138,4 @@ def _keep_feedback(id: str, answer: Answer, store: FeedbackStore) -> None:
     except sqlite3.Error as error:
         st.toast(f"Your judgement could not be stored in {store.file}: {error}.")
     else:
-        st.toast("Thank you, kept." if verdict is not None else "Forgotten.")
+        st.toast(_THANKS[verdict])
