@@ -48,7 +48,7 @@ def _document(
 def _chunks(document: Document) -> list[Chunk]:
     section = document.sections[0].path
     found = []
-    for number, match in enumerate(re.finditer(r"(?:[^\n]|\n(?!\n))+", document.text), start=1):
+    for number, match in enumerate(re.finditer(r"\S(?:[^\n]|\n(?!\n))*", document.text), start=1):
         page = number if document.kind == "pdf" else None
         kind: ChunkKind = "bibliography" if "Journal" in match[0] else "text"
         found.append(Chunk(match.start(), match.end(), match[0], section, page, kind))
@@ -56,8 +56,8 @@ def _chunks(document: Document) -> list[Chunk]:
 
 
 @pytest.fixture(scope="session")
-def document() -> Callable[..., Document]:
-    """Makes a document: document(key, text, source=, title=, kind=, access=, revision=)."""
+def make() -> Callable[..., Document]:
+    """Makes a document: make(key, text, source=, title=, kind=, access=, revision=)."""
     return _document
 
 
@@ -113,3 +113,32 @@ def desk(
     folder = tmp_path_factory.mktemp("desk") / "library"
     publish(folder, documents)
     return Assistant(Library.open(folder), embedder, Settings())
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a second sentence-transformers model: two layers, 32 dimensions, random weights."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    torch.manual_seed(1)
+    letters = [chr(n) for n in range(33, 127)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "bert").mkdir()
+    (folder / "bert/vocab.txt").write_text("\n".join(words))
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder / "bert")
+    AutoTokenizer.from_pretrained(folder / "bert", model_max_length=64).save_pretrained(folder / "bert")
+    reads = Transformer(str(folder / "bert"), max_seq_length=64)
+    SentenceTransformer(modules=[reads, Pooling(32, pooling_mode="mean")]).save(str(folder / "model"))
+    return folder / "model"

@@ -1,0 +1,263 @@
+"""Put, replace, remove, publish: what a library shows afterwards, compared with a computation of our own."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
+from assistant.library import Library
+from assistant.passage_text import passage_text
+from assistant.types import Chunk, Document
+
+if TYPE_CHECKING:
+    from assistant.embed import Embedder
+
+Publish = Callable[..., int]
+Make = Callable[..., Document]
+Cut = Callable[[Document], list[Chunk]]
+
+
+def dense_hits(library: Library, embedder: Embedder, question: str, k: int = 1000) -> list[tuple[str, int, float]]:
+    with library.view() as view:
+        hits = view.search_dense(embedder.embed_query(question), k)
+        return [(p.key, p.start, p.score) for p in view.passages(hits, "dense")]
+
+
+def exhaustive(documents: list[Document], cut: Cut, embedder: Embedder, question: str) -> list[tuple[str, int, float]]:
+    """The same by one matrix product over freshly embedded texts."""
+    spans = [(d, c) for d in documents for c in cut(d)]
+    rows = embedder.embed_passages([passage_text(d.title, c.section, c.text) for d, c in spans])
+    scores = rows.astype(np.float64) @ embedder.embed_query(question).astype(np.float64)
+    return [(spans[i][0].key, spans[i][1].start, float(scores[i])) for i in np.argsort(-scores)]
+
+
+def assert_same_ranking(found: list[tuple[str, int, float]], expected: list[tuple[str, int, float]]) -> None:
+    assert [hit[:2] for hit in found] == [hit[:2] for hit in expected]
+    assert [hit[2] for hit in found] == pytest.approx([hit[2] for hit in expected], abs=1e-6)
+
+
+def test_dense_search_equals_an_exhaustive_one_over_many_runs(
+    tmp_path: Path, embedder: Embedder, publish: Publish, make: Make, documents: list[Document], chunks: Cut
+) -> None:
+    """Segments come, shrink and are merged; the result is that of one matrix product all the while."""
+    library = tmp_path / "library"
+    held: dict[str, Document] = {}
+    for run, one in enumerate(documents):
+        gone = [("wiki", "magnets")] if run == 5 else []
+        new = [one]
+        if run == 8:
+            new.append(make("rivers", "The river is dry.\n\nNothing flows.", source="papers", title="Rivers"))
+        assert publish(library, new, gone) == run + 1
+        held |= {d.key: d for d in new}
+        for _, key in gone:
+            del held[key]
+        if run in (0, 5, 8, 11):
+            question = "How much water is in the river?"
+            expected = exhaustive(list(held.values()), chunks, embedder, question)
+            assert_same_ranking(dense_hits(Library.open(library), embedder, question), expected)
+            assert_same_ranking(dense_hits(Library.open(library), embedder, question, k=3), expected[:3])
+
+
+def test_what_was_put_comes_back(tmp_path: Path, publish: Publish, documents: list[Document]) -> None:
+    library = tmp_path / "library"
+    odd = replace(
+        documents[0],
+        key="odd \n key/ü😀.md",
+        title='O\'Brien; DROP TABLE "document"',
+        text="First – “quoted” 1.5 µm.\n\n😀 After an emoji, offsets count characters.",
+    )
+    odd = replace(odd, sections=(replace(odd.sections[0], end=len(odd.text), path=("A > B", "ü")),), pages=(0, 25))
+    publish(library, [*documents, odd])
+    with Library.open(library).view() as view:
+        for one in [*documents, odd]:
+            assert view.document(one.source, one.key) == one
+        assert view.counts() == (13, 26)
+        assert [s.key for s in view.summaries() if s.source == "papers"] == sorted(
+            d.key for d in [*documents, odd] if d.source == "papers"
+        )
+        found = view.passages(view.search_lexical("emoji", 5), "lexical")
+    assert [p.text for p in found] == ["😀 After an emoji, offsets count characters."]
+    assert odd.text[found[0].start : found[0].end] == found[0].text
+
+
+def test_a_replaced_document_is_found_by_its_new_words_only(tmp_path: Path, publish: Publish, make: Make) -> None:
+    library = tmp_path / "library"
+    publish(library, [make("a", "about zebras"), make("b", "about lions")])
+    publish(library, [make("a", "about walruses", revision="2")])
+    with Library.open(library).view() as view:
+        assert view.search_lexical("zebras", 5) == []
+        assert [p.revision for p in view.passages(view.search_lexical("walruses", 5), "lexical")] == ["2"]
+        assert view.counts() == (2, 2)
+
+
+def test_putting_twice_in_one_run_keeps_the_last(tmp_path: Path, publish: Publish, make: Make) -> None:
+    publish(tmp_path / "library", [make("a", "about zebras"), make("a", "about walruses")])
+    with Library.open(tmp_path / "library").view() as view:
+        assert view.search_lexical("zebras", 5) == []
+        assert len(view.search_lexical("walruses", 5)) == 1
+        assert view.counts() == (1, 1)
+
+
+def test_a_run_that_changes_nothing_keeps_the_generation(tmp_path: Path, publish: Publish, make: Make) -> None:
+    assert publish(tmp_path / "library") == 0
+    assert publish(tmp_path / "library", [make("a", "text")]) == 1
+    assert publish(tmp_path / "library", gone=[("wiki", "never there")]) == 1
+
+
+def test_an_emptied_library_answers_with_nothing(
+    tmp_path: Path, embedder: Embedder, publish: Publish, make: Make
+) -> None:
+    library = tmp_path / "library"
+    publish(library, [make("a", "about zebras")])
+    publish(library, gone=[("wiki", "a")])
+    assert dense_hits(Library.open(library), embedder, "zebras") == []
+    with Library.open(library).view() as view:
+        assert view.search_lexical("zebras", 5) == []
+        assert view.counts() == (0, 0)
+    assert not list((library / "dense").iterdir())
+
+
+def test_a_chunk_that_is_not_cut_from_its_text_is_refused(
+    tmp_path: Path, embedder: Embedder, make: Make, chunks: Cut
+) -> None:
+    document = make("a", "one two three")
+    wrong = replace(chunks(document)[0], start=1)
+    with Library.open_or_create(tmp_path, embedder).writer(embedder) as writer, pytest.raises(ValueError, match="cut"):
+        writer.put(document, [wrong])
+
+
+def test_known_text_is_not_embedded_again(tmp_path: Path, embedder: Embedder, make: Make, chunks: Cut) -> None:
+    def put(*documents: Document) -> int:
+        with Library.open_or_create(tmp_path, embedder).writer(embedder) as writer:
+            for one in documents:
+                writer.put(one, chunks(one))
+            writer.publish()
+            return writer.embedded
+
+    assert put(make("a", "same\n\nsame\n\nother")) == 2
+    assert put(make("a", "other\n\nsame", revision="2"), make("b", "same")) == 0
+    assert put(make("b", "same", title="Now with a title")) == 1
+
+
+def test_readers_see_one_generation_while_a_writer_publishes(
+    tmp_path: Path, embedder: Embedder, publish: Publish, make: Make
+) -> None:
+    """Every document says in which run it was written: a view that held two runs would show two numbers."""
+    library_folder = tmp_path / "library"
+
+    def write(run: int) -> None:
+        publish(library_folder, [make(f"d{n}", f"common words of run{run}") for n in range(5)])
+
+    write(0)
+    library, query = Library.open(library_folder), embedder.embed_query("common words")
+    failures: list[str] = []
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            with library.view() as view:
+                for hits in (view.search_lexical("common words", 100), view.search_dense(query, 100)):
+                    texts = [p.text for p in view.passages(hits, "dense")]
+                    if len(texts) != 5 or len(set(texts)) != 1:
+                        failures.append(f"generation {view.generation}: {texts}")
+                    seen.update(texts)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for run in range(1, 8):
+        write(run)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+    assert len(seen) >= 2
+
+
+def test_an_open_view_keeps_its_generation(tmp_path: Path, embedder: Embedder, publish: Publish, make: Make) -> None:
+    publish(tmp_path / "library", [make("a", "about zebras")])
+    library = Library.open(tmp_path / "library")
+    with library.view() as before:
+        publish(tmp_path / "library", [make("a", "about walruses")], [])
+        assert [p.text for p in before.passages(before.search_lexical("zebras", 5), "lexical")] == ["about zebras"]
+        assert len(before.search_dense(embedder.embed_query("zebras"), 5)) == 1
+        assert before.search_lexical("walruses", 5) == []
+    with library.view() as after:
+        assert after.search_lexical("zebras", 5) == []
+        assert after.generation == 2
+
+
+def test_no_library_is_said_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(LibraryNotFound, match="refdesk index"):
+        Library.open(tmp_path)
+
+
+def test_another_embedder_is_refused(tmp_path: Path, embedder: Embedder, tiny_model: Path, publish: Publish) -> None:
+    from assistant.answering import Assistant
+    from assistant.embed import open_embedder
+    from assistant.settings import EmbedderSettings, Settings
+
+    publish(tmp_path / "library")
+    settings = Settings(embedder=EmbedderSettings(model=str(tiny_model)))
+    other = open_embedder(settings.embedder)
+    with pytest.raises(LibraryMismatch, match="all-MiniLM-L6-v2"):
+        Library.open(tmp_path / "library").writer(other)
+    with pytest.raises(LibraryMismatch, match="index into a new folder"):
+        Assistant.open(tmp_path / "library", settings)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path, publish: Publish) -> None:
+    publish(tmp_path / "library")
+    connection = sqlite3.connect(tmp_path / "library/catalog.sqlite")
+    connection.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(LibraryMismatch, match="format 99"):
+        Library.open(tmp_path / "library")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage", "named"),
+    [
+        ("dense/*.faiss", "cut", r"dense/\w+\.faiss"),
+        ("dense/*.faiss", "remove", r"dense/\w+\.faiss"),
+        ("lexical/*/meta.json", "cut", "lexical/1"),
+        ("lexical/*/meta.json", "remove", "lexical/1"),
+        ("lexical/*/*.term", "cut", r"lexical/1.*\.term"),
+        ("lexical/*/*.pos", "remove", "lexical index"),
+        ("catalog.sqlite", "cut", "catalog.sqlite"),
+    ],
+)
+def test_damage_is_named_to_reader_and_writer(
+    tmp_path: Path, embedder: Embedder, publish: Publish, make: Make, pattern: str, damage: str, named: str
+) -> None:
+    library = tmp_path / "library"
+    publish(library, [make("a", "about zebras"), make("b", "about lions")])
+    file = next(library.glob(pattern))
+    if damage == "cut":
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
+    else:
+        file.unlink()
+    with pytest.raises(LibraryDamaged, match=named), Library.open(library).view() as view:
+        view.counts()
+    with pytest.raises(LibraryDamaged, match=named):
+        publish(library, [make("c", "about walruses")], [("wiki", "a")])
+
+
+def test_a_damaged_store_of_known_vectors_is_named(tmp_path: Path, publish: Publish, make: Make) -> None:
+    publish(tmp_path / "library", [make("a", "about zebras")])
+    file = next((tmp_path / "library").glob("vectors-*.sqlite"))
+    file.write_bytes(b"no database" * 1000)
+    with pytest.raises(LibraryDamaged, match=f"{file.name}.*Remove this file"):
+        publish(tmp_path / "library", [make("b", "about lions")])
+    file.unlink()
+    assert publish(tmp_path / "library", [make("b", "about lions")]) == 2
