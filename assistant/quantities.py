@@ -144,20 +144,17 @@ def missing(sentence: str, quote: str) -> list[Quantity]:
     head of a table ("Energy (TeV)"); a number without a unit is held by one that has one. "More than" is never held by
     "less than".
     """
+    if not (wanted := quantities(sentence)):
+        return []
     held = quantities(quote)
-    surfaces = {_surface(q.text) for q in held}
-    return [
-        q
-        for q in quantities(sentence)
-        if not (
-            any(_holds(one, q, quote) for one in held) or _surface(q.text) in surfaces or _named(sentence, q, quote)
-        )
-    ]
+    return [q for q in wanted if not any(_holds(one, q, quote) for one in held) and not _named(sentence, q, quote)]
 
 
 def _holds(one: Quantity, wanted: Quantity, quote: str) -> bool:
     if one.bound and wanted.bound and one.bound != wanted.bound:
         return False
+    if _surface(one.text) == _surface(wanted.text):  # "8.3T" and "8.3T", whatever T is
+        return True
     if one.unit == wanted.unit:
         return one.value == wanted.value
     if not wanted.unit:

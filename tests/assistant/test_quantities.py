@@ -107,6 +107,7 @@ def test_digits_in_names_are_words(text: str) -> None:
         ("It has 1.5 billion parameters.", "a network with 3.5 billion parameters", ["1.5 billion"]),
         ("It holds more than 1 million pages.", "Confluence: > 1M wiki pages", []),
         ("It holds less than 1 million pages.", "Confluence: > 1M wiki pages", ["1 million"]),
+        ("It holds less than 1M pages.", "Confluence: > 1M wiki pages", ["1M"]),
         ("Collisions at 13 TeV.", "Collisions at 13 GeV.", ["13 TeV"]),
         ("Collisions at 13 TeV.", "Collisions at 13000 GeV.", []),
         ("The energy is 13.6 TeV.", "| Energy (TeV) | 13.6 |", []),
