@@ -87,8 +87,10 @@ class LexicalWriter:
         self._writer.add_document(document)
 
     def remove(self, chunk_ids: Iterable[int]) -> None:
-        for chunk_id in chunk_ids:
-            self._writer.delete_documents_by_term("chunk", chunk_id)
+        from tantivy import Query
+
+        # delete_documents_by_term takes a Python integer for a signed term, which matches nothing in this field.
+        self._writer.delete_documents_by_query(Query.term_set_query(self._index.schema, "chunk", list(chunk_ids)))
 
     def remove_above(self, chunk_id: int) -> None:
         """Removes chunks that an unfinished run left: their ids lie above all that the catalog ever published."""

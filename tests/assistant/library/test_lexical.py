@@ -97,3 +97,19 @@ def test_idf_is_about_zero_for_a_word_in_every_chunk() -> None:
         assert lexical.idf("muon", view) == pytest.approx(math.log(1 + 0.5 / 20.5))
         assert lexical.idf("pion", view) == pytest.approx(math.log(1 + 20.5 / 0.5))
         writer.close()
+
+
+def test_what_is_removed_counts_no_more() -> None:
+    with TemporaryDirectory() as folder:
+        writer = lexical.LexicalWriter(Path(folder), 1)
+        for number in range(1, 10):
+            writer.add(number, "muon")
+        writer.commit()
+        writer.remove([1, 2])
+        writer.remove_above(7)
+        writer.commit()
+        writer.close()
+        index = lexical.open_index(Path(folder), 1)
+        view = lexical.searcher(index)
+        assert view.num_docs == 5
+        assert [number for number, _ in lexical.search([(index, view)], ["muon"], 100)] == [3, 4, 5, 6, 7]
