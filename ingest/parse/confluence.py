@@ -75,7 +75,7 @@ def _macro(macro: Any) -> None:
         _become(macro, "script", plain.text or "")
         macro.set("type", _MATHS[name])
     elif plain is not None:
-        _become(macro, "pre" if name in _CODE else "p", plain.text or "")
+        _become(macro, "pre" if name in _CODE else "p", (plain.text or "").strip("\n"))
         macro.set("class", parameters.get("language", ""))
     elif rich is not None:
         rich.tag, rich.tail = "div", None

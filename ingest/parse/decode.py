@@ -14,6 +14,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_CONTROLS = bytes({*range(32)} - set(b"\t\n\v\f\r\x1b"))
 # An XML declaration or an HTML meta element, which must stand near the start.
 _DECLARED = re.compile(rb"""<(?:\?xml|meta)\b[^>]*?(?:encoding|charset)\s*=\s*["']?\s*([A-Za-z0-9._:-]+)""", re.I)
 
@@ -27,7 +28,8 @@ def decode(data: bytes) -> str:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
-    if b"\0" in data[:8192]:
+    start = data[:8192]
+    if len(start.translate(None, _CONTROLS)) < 0.9 * len(start):
         raise ParseError("corrupt", "binary data where text was expected")
     declared = _DECLARED.search(data[:2048])
     name = declared[1].decode("ascii") if declared else ""

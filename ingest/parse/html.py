@@ -8,7 +8,7 @@ from typing import Any
 from assistant.errors import ParseError
 from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
-from ingest.parse.pandoc import HTML, to_markdown
+from ingest.parse.pandoc import HTML, to_latex, to_markdown
 from ingest.parse.parsed import Draft
 
 _TWICE = "katex-html", "MathJax", "MathJax_Preview", "MathJax_Display", "MathJax_SVG", "mwe-math-fallback-image-inline"
@@ -67,10 +67,8 @@ def _keep_formulas(page: Any, settings: IngestSettings) -> None:
     if bare:
         from lxml import html
 
-        sources = "<hr>".join(f"<p>{html.tostring(maths, encoding='unicode', with_tail=False)}</p>" for maths in bare)
-        formulas = re.split(r"^-{3,}$", to_markdown(sources.encode(), HTML, settings.parse_seconds), flags=re.M)
-        for maths, formula in zip(bare, formulas, strict=False):
-            latex = formula.strip().strip("$")
+        sources = [html.tostring(maths, encoding="unicode", with_tail=False) for maths in bare]
+        for maths, latex in zip(bare, to_latex(sources, settings.parse_seconds), strict=True):
             _become_text(maths, rf"\[{latex}\]" if maths.get("display") == "block" else rf"\({latex}\)")
 
 

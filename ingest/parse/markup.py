@@ -49,6 +49,8 @@ def read_jira(data: bytes, settings: IngestSettings) -> Draft:
 def read_latex(data: bytes, settings: IngestSettings) -> Draft:
     r"""One LaTeX file; `\input` is not followed. The bibliography is a section `References`, one paragraph an entry."""
     text = decode(data)
+    if r"\begin{thebibliography}" not in text:  # a file of entries that another one includes
+        text = text.replace(r"\bibitem", "\\begin{thebibliography}\n\\bibitem", 1)
     text = re.sub(r"\\begin\{thebibliography\}(\{[^{}]*\})?", r"\n\\section*{References}\n", text)
     text = text.replace(r"\end{thebibliography}", "\n\n")
     text = re.sub(r"\\bibitem\s*(?:\[(?:[^\[\]]|\[[^\]]*\])*\])?\s*\{([^}]*)\}", r"\n\n\1: ", text)

@@ -6,15 +6,21 @@ import re
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from html import unescape
 from io import BytesIO
 from typing import Any
 
 from assistant.errors import ParseError
 from assistant.settings import IngestSettings
-from ingest.parse.pandoc import to_markdown
+from ingest.parse.pandoc import to_latex, to_markdown
 from ingest.parse.parsed import Draft, cell, pipe_table
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_FORMULA = "REFDESKFORMULA{}X"
+_IN_FRAME = r"(?:(?!</draw:frame>).)*"
+_FRAME = re.compile(
+    rf'<draw:frame\b[^>]*>{_IN_FRAME}?<draw:object [^>]*xlink:href="([^"]+)"{_IN_FRAME}</draw:frame>', re.S
+)
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 
@@ -25,9 +31,39 @@ def read_docx(data: bytes, settings: IngestSettings) -> Draft:
 
 def read_odt(data: bytes, settings: IngestSettings) -> Draft:
     with _check_archive(data, settings) as archive:
+        names = archive.namelist()
         if b"encryption-data" in archive.read("META-INF/manifest.xml"):
             raise ParseError("encrypted", "it needs a password")
-    return Draft("odt", (to_markdown(data, "odt", settings.parse_seconds),))
+        title = re.search(rb"<dc:title>([^<]*)<", archive.read("meta.xml") if "meta.xml" in names else b"")
+        data, formulas = _formulas_marked(data, archive)
+    text = to_markdown(data, "odt", settings.parse_seconds)
+    for number, latex in enumerate(to_latex(formulas, settings.parse_seconds) if formulas else []):
+        mark = _FORMULA.format(number)
+        text = "\n".join(f"$${latex}$$" if line == mark else line for line in text.split("\n"))
+        text = text.replace(mark, f"${latex}$")
+    return Draft("odt", (text,), unescape(title[1].decode("utf-8", "replace")) if title else "")
+
+
+def _formulas_marked(data: bytes, archive: zipfile.ZipFile) -> tuple[bytes, list[str]]:
+    """The document with a mark for each embedded formula, which pandoc's reader may drop, and their MathML."""
+    formulas: list[str] = []
+
+    def mark(frame: re.Match[str]) -> str:
+        part = f"{frame[1].removeprefix('./').rstrip('/')}/content.xml"
+        source = archive.read(part).decode("utf-8", "replace") if part in archive.namelist() else ""
+        if not (maths := re.search(r"<(?:math:)?math\b.*", source, re.S)):
+            return frame[0]
+        formulas.append(maths[0].replace("math:", ""))
+        return _FORMULA.format(len(formulas) - 1)
+
+    content = _FRAME.sub(mark, archive.read("content.xml").decode("utf-8", "replace"))
+    if not formulas:
+        return data, []
+    marked = BytesIO()
+    with zipfile.ZipFile(marked, "w", zipfile.ZIP_DEFLATED) as copy:
+        for item in archive.infolist():
+            copy.writestr(item.filename, content if item.filename == "content.xml" else archive.read(item))
+    return marked.getvalue(), formulas
 
 
 def _check_archive(data: bytes, settings: IngestSettings) -> zipfile.ZipFile:

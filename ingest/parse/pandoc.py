@@ -23,8 +23,8 @@ HTML = "html-native_divs-native_spans-raw_html"
 INLINE, DISPLAY = "math/tex", "math/tex; mode=display"
 """Types of `<script>` elements in whose text pandoc's HTML reader finds LaTeX."""
 FILTER = Path(__file__).with_name("plain.lua")
-HEAP_EXHAUSTED = 251
-"""Exit code of the Haskell runtime when the heap would grow above `-M`."""
+_NO_MEMORY = (251, -signal.SIGSEGV, -signal.SIGABRT)
+"""How the Haskell runtime ends when the heap would grow above `-M`, or the limit on address space is reached first."""
 
 
 @cache
@@ -49,11 +49,20 @@ def to_markdown(data: bytes, reader: str, seconds: float) -> str:
     message = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
     if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise ParseError("timeout", f"pandoc was ended by {signal.Signals(-done.returncode).name}")
-    if done.returncode == HEAP_EXHAUSTED or re.search("heap exhausted|out of memory|unable to allocate", message, re.I):
+    if done.returncode in _NO_MEMORY or re.search("heap exhausted|out of memory|unable to allocate", message, re.I):
         raise ParseError("too_large", "pandoc needed more memory than a file may use")
     if done.returncode:
         raise ParseError("corrupt", f"pandoc could not read it as {reader}: {message or f'exit {done.returncode}'}")
     return done.stdout.decode("utf-8")
+
+
+def to_latex(formulas: list[str], seconds: float) -> list[str]:
+    """Each formula in MathML as LaTeX without dollars, in one run of pandoc."""
+    page = "<hr>".join(f"<p>{formula}</p>" for formula in formulas)
+    found = re.split(r"^-{3,}$", to_markdown(page.encode(), HTML, seconds), flags=re.M)
+    if len(found) != len(formulas):
+        raise ParseError("corrupt", f"of {len(formulas)} MathML formulas pandoc read {len(found)}")
+    return [formula.strip().strip("$") for formula in found]
 
 
 def _heap_mb() -> int:

@@ -2,9 +2,23 @@
 -- title, authors and abstract stand in the text; a table is always a pipe table;
 -- an image is its description.
 
+-- A line break is a new line, without the backslash that would stand for it.
+function LineBreak()
+  return pandoc.RawInline("markdown", "\n")
+end
+
+function LineBlock(block)
+  local lines = pandoc.Inlines {}
+  for i, line in ipairs(block.content) do
+    if i > 1 then lines:insert(pandoc.RawInline("markdown", "\n")) end
+    lines:extend(line)
+  end
+  return pandoc.Para(lines)
+end
+
 local function no_breaks(inlines)
   return inlines:walk {
-    LineBreak = function() return pandoc.Space() end,
+    RawInline = function(raw) if raw.text == "\n" then return pandoc.Space() end end,
     SoftBreak = function() return pandoc.Space() end,
     Note = function(note)
       local inside = pandoc.utils.blocks_to_inlines(note.content)
@@ -81,6 +95,19 @@ function CodeBlock(code)
   local fence = "```"
   while code.text:find(fence, 1, true) do fence = fence .. "`" end
   return pandoc.RawBlock("markdown", fence .. (code.classes[1] or "") .. "\n" .. code.text .. "\n" .. fence)
+end
+
+function Header(header)
+  header.content = no_breaks(header.content)
+  return header
+end
+
+-- A role of reStructuredText shows its words, not what they point to.
+function Code(code)
+  if code.classes:includes("interpreted-text") then
+    local words = code.text:match("^(.-)%s*<[^<>]*>$")
+    if words and words ~= "" then return pandoc.Str(words) end
+  end
 end
 
 -- Addresses within a wiki or folder say nothing outside of it.

@@ -63,9 +63,9 @@ def _list(items: list[tuple[int, str, str]]) -> list[str]:
     out: list[str] = []
     open_lists: list[str] = []
     for depth, kind, text in items:
-        while len(open_lists) > depth:
+        while len(open_lists) > depth or (len(open_lists) == depth and open_lists[-1] != kind):
             out.append(f"</li></{open_lists.pop()}>")
-        if len(open_lists) == depth and open_lists:
+        if len(open_lists) == depth:
             out.append("</li>")
         while len(open_lists) < depth:
             open_lists.append(kind)
