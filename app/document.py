@@ -74,7 +74,7 @@ def _show_about(document: Document, mark: Span | None) -> None:
     if mark:
         page = bisect_right(document.pages, mark[0])
         section = next((s.path for s in document.sections if s.start <= mark[0] < s.end), ())
-        facts = {"Cited from": " › ".join([*section, *([f"page {page}"] if page else [])])} | facts
+        facts = {"Place": " › ".join([*section, *([f"page {page}"] if page else [])])} | facts
     parts = [f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts.items() if value]
     address = urlsplit(document.url)
     if address.scheme in ("http", "https"):

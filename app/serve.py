@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import signal
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -51,15 +54,22 @@ def serve(library: Path, port: int, groups: str) -> None:
     os.environ["REFDESK_GROUPS"] = groups
     options = {**_OPTIONS, "server_port": port}
     bootstrap.load_config_options(options)
+    for number in (signal.SIGINT, signal.SIGTERM):  # until Streamlit sets its own, which end it as quietly
+        signal.signal(number, lambda *_: sys.exit(0))
     threading.Thread(target=_announce, args=(port,), daemon=True).start()
     bootstrap.run(str(_MAIN), False, [], options)
 
 
 def _announce(port: int) -> None:
-    """Says where the app is once it listens, so that nobody is sent there too early."""
+    """Says where the app is once it answers, so that nobody is sent there too early."""
     while True:
-        with socket.socket() as probe:
-            if probe.connect_ex((ADDRESS, port)) == 0:
+        asked = http.client.HTTPConnection(ADDRESS, port, timeout=5)
+        try:
+            asked.request("GET", "/_stcore/health")
+            if asked.getresponse().status == http.HTTPStatus.OK:
                 break
-        time.sleep(0.1)
+        except OSError:
+            time.sleep(0.1)
+        finally:
+            asked.close()
     print(f"Refdesk is at http://localhost:{port} (Ctrl-C ends it).", flush=True)  # noqa: T201

@@ -83,7 +83,8 @@ def _running_app(library: Path, llm_url: str = "http://127.0.0.1:9/v1") -> Itera
     port = _free_port()
     process = subprocess.Popen(
         [REFDESK, "app", "--library", library, "--port", str(port)],
-        env={**os.environ, "REFDESK_LLM__URL": llm_url},
+        # A busy machine may need longer than a person would wait for a server that is there.
+        env={**os.environ, "REFDESK_LLM__URL": llm_url, "REFDESK_LLM__CONNECT_SECONDS": "60"},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
