@@ -64,7 +64,7 @@ class Inquiry:
         """
         model = probe(self.settings.llm)
         limits = self.settings.llm
-        told = messages(self.question, self.passages, limits.context_tokens, limits.max_tokens)
+        told = messages(self.question, self.passages, self.ranked, limits)
         pieces: list[str] = []
         for piece in stream(told, limits, model):
             pieces.append(piece)

@@ -57,6 +57,9 @@ class LLMSettings(_Section):
     """Interpreter that has vLLM; empty looks for `.venv-vllm` beside the environment that runs."""
     max_tokens: int = Field(200, ge=1)
     context_tokens: int = Field(4096, ge=256)
+    """What prompt and answer have room in; `refdesk llm start` makes the server hold as much."""
+    evidence_tokens: int = Field(300, ge=50)
+    """How much of the passages is shown: longer ones by their best sentences. Large models can use more, say 3000."""
     temperature: float = Field(0.0, ge=0)
     connect_seconds: float = Field(2.0, gt=0)
     token_seconds: float = Field(60.0, gt=0)
