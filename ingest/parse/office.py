@@ -153,7 +153,8 @@ def read_xlsx(data: bytes, settings: IngestSettings) -> Draft:
     _check_archive(data, settings)
     try:
         book = load_workbook(BytesIO(data), read_only=True, data_only=True)
-        sheets = tuple(f"# {cell(sheet.title)}\n\n{_sheet(sheet)}" for sheet in book.worksheets if _sheet(sheet))
+        named = [(cell(sheet.title), _sheet(sheet)) for sheet in book.worksheets]
+        sheets = tuple(f"# {name}\n\n{text}" for name, text in named if text)
     except (InvalidFileException, zipfile.BadZipFile, SyntaxError, LookupError, ValueError, TypeError) as error:
         raise ParseError("corrupt", f"no readable workbook: {error!r}") from error
     return Draft("xlsx", sheets, book.properties.title or "", paged=True)
@@ -167,7 +168,14 @@ def _sheet(sheet: Any) -> str:
         return ""
     width = max(map(len, rows))
     used = [column for column in range(width) if any(column < len(row) and row[column] for row in rows)]
-    return pipe_table([[row[column] if column < len(row) else "" for column in used] for row in rows])
+    rows = [[row[column] if column < len(row) else "" for column in used] for row in rows]
+    first, last = 0, len(rows)
+    while len(used) > 1 and first < last and sum(map(bool, rows[first])) == 1:  # a title over the table
+        first += 1
+    while len(used) > 1 and first < last and sum(map(bool, rows[last - 1])) == 1:  # a remark under it
+        last -= 1
+    table = [pipe_table(rows[first:last])] if first < last else []
+    return "\n\n".join(["".join(row) for row in rows[:first]] + table + ["".join(row) for row in rows[last:]])
 
 
 def _value(value: object) -> str:

@@ -97,10 +97,12 @@ def test_sheets(tmp_path: Path) -> None:
     sheet = book.active
     sheet.title = "Runs"
     rows = [
+        [None, None, "Runs of May"],
         ["Run", None, "Start", "Lumi", "Good"],
         [],
         [362, None, datetime.datetime(2024, 5, 6), 1.5, True],
         [363, None, datetime.datetime(2024, 5, 6, 7, 8), 3.0, "a|b\nc"],
+        ["as of today"],
     ]
     for row in rows:
         sheet.append(row)
@@ -109,8 +111,9 @@ def test_sheets(tmp_path: Path) -> None:
     path = tmp_path / "book.xlsx"
     book.save(path)
     pages = [
-        "# Runs\n\n| Run | Start | Lumi | Good |\n| --- | --- | --- | --- |\n| 362 | 2024-05-06 | 1.5 | TRUE |\n"
-        "| 363 | 2024-05-06 07:08:00 | 3 | a\\|b c |",
+        "# Runs\n\nRuns of May\n\n"
+        "| Run | Start | Lumi | Good |\n| --- | --- | --- | --- |\n| 362 | 2024-05-06 | 1.5 | TRUE |\n"
+        "| 363 | 2024-05-06 07:08:00 | 3 | a\\|b c |\n\nas of today",
         "# More\n\n| alone |\n| --- |",
     ]
     assert parse(path, SETTINGS) == Parsed("Runs", "xlsx", "\n\n".join(pages), (0, len(pages[0]) + 2))
