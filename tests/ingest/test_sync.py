@@ -1,0 +1,282 @@
+"""A real folder that changes: what a run reads again, what it removes, and what it must leave alone."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant import Assistant
+from assistant.errors import LibraryLocked, SourceError
+from assistant.library import Library
+from assistant.types import Access, Document
+from ingest.sync import Report, build_library
+
+Build = Callable[..., Report]
+
+FILES = {
+    "calorimeter.md": "# Calorimeter\n\nIt weighs 2900 tonnes.\n\n## Read-out\n\nLight goes to 9852 tubes.\n",
+    "rivers.rst": "Rivers\n======\n\nThe gauge stands at the mill.\n",
+    "notes/choir.txt": "The choir rehearses on Thursdays.\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "documents"
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.fixture
+def build(folder: Path, tmp_path: Path, model_cache: Path) -> Build:
+    def run(*more: Path, **options: object) -> Report:
+        return build_library([folder, *more], tmp_path / "library", **options)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    return tmp_path / "library"
+
+
+def outcomes(report: Report) -> dict[str, str]:
+    return {line.key: f"{line.outcome} {line.reason}".strip() for line in report.lines}
+
+
+def contents(library: Path, groups: tuple[str, ...] = ()) -> tuple[list[Document], list[Any], list[Any]]:
+    """All that a caller may see of a library, but for numbers that count its history."""
+    assistant = Assistant.open(library).as_user(groups)
+    questions = ["How heavy is the calorimeter?", "mill", "When does the choir rehearse?"]
+    with assistant._library.view(groups) as view:
+        found = []
+        for question in questions:
+            hits = view.search_dense(assistant._embedder.embed_query(question), 1000)
+            found.append([(p.key, p.start, p.end, p.text, p.section, p.score) for p in view.passages(hits, "dense")])
+        documents = [d for s in view.summaries() if (d := view.document(s.source, s.key))]
+        items = [(i.source, i.key, i.status, i.reason, i.revision) for i in view.items()]
+    return documents, found, items
+
+
+def fresh(folder: Path, tmp_path: Path, **options: object) -> tuple[list[Document], list[Any], list[Any]]:
+    """The same of a library that is made now."""
+    other = tmp_path / f"fresh-{len(list(tmp_path.iterdir()))}"
+    build_library([folder], other, **options)  # type: ignore[arg-type]
+    return contents(other)
+
+
+def test_the_first_run_reads_all_and_the_second_nothing(build: Build, library: Path, folder: Path) -> None:
+    first = build()
+    assert outcomes(first) == dict.fromkeys(FILES, "indexed")
+    assert first.generation == 1
+    assert first.embedded == sum(line.chunks for line in first.lines) >= 3
+    before = contents(library)
+    again = build()
+    assert outcomes(again) == dict.fromkeys(FILES, "unchanged")
+    assert (again.generation, again.embedded) == (1, 0)
+    assert contents(library) == before
+
+
+def test_create_modify_rename_delete(build: Build, library: Path, folder: Path, tmp_path: Path) -> None:
+    build()
+    (folder / "new.md").write_text("# New\n\nA new page.\n")
+    (folder / "calorimeter.md").write_text(FILES["calorimeter.md"].replace("2900", "3100"))
+    (folder / "rivers.rst").rename(folder / "streams.rst")
+    (folder / "notes/choir.txt").unlink()
+    report = build()
+    assert outcomes(report) == {
+        "new.md": "indexed",
+        "calorimeter.md": "indexed",
+        "streams.rst": "indexed",
+        "rivers.rst": "removed",
+        "notes/choir.txt": "removed",
+    }
+    # The renamed file's and the untouched section's text are known.
+    assert report.embedded == 2
+    assert report.generation == 2
+    assert contents(library) == fresh(folder, tmp_path)
+    found = Assistant.open(library).search("How heavy is the calorimeter?", 1)
+    assert "3100" in found[0].text
+
+
+def test_a_touch_reads_nothing(build: Build, folder: Path) -> None:
+    build()
+    os.utime(folder / "calorimeter.md", (1, 1))
+    report = build()
+    assert outcomes(report) == dict.fromkeys(FILES, "unchanged")
+    assert (report.embedded, report.generation) == (0, 1)
+
+
+def test_a_file_that_breaks_and_is_mended(build: Build, library: Path, folder: Path, tmp_path: Path) -> None:
+    build()
+    good = (folder / "rivers.rst").read_text()
+    (folder / "rivers.rst").write_bytes(b"\0\1\2" * 100)
+    (folder / "empty.md").write_text("")
+    broken = build()
+    assert outcomes(broken)["rivers.rst"] == "failed corrupt"
+    assert outcomes(broken)["empty.md"] == "failed empty"
+    assert outcomes(broken)["calorimeter.md"] == "unchanged"
+    assert Assistant.open(library).document("documents", "rivers.rst") is None
+
+    again = build()
+    assert outcomes(again) == outcomes(broken)  # said again, though not tried again
+    assert again.generation == broken.generation
+    assert all("not tried again" in line.detail for line in again.lines if line.outcome == "failed")
+    assert outcomes(build(retry=True)) == outcomes(broken)
+
+    (folder / "rivers.rst").write_text(good)
+    (folder / "empty.md").write_text("No longer empty.")
+    mended = build()
+    assert outcomes(mended)["rivers.rst"] == outcomes(mended)["empty.md"] == "indexed"
+    assert contents(library) == fresh(folder, tmp_path)
+
+
+def test_other_readers_move_documents_without_embedding(
+    build: Build, library: Path, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 no")
+    (folder / "data.bin").write_bytes(b"x")
+    build()
+    board = Access.of("board")
+    moved = build(access=board)
+    assert outcomes(moved)["calorimeter.md"] == "unchanged"
+    assert moved.embedded == 0
+    assert contents(library) == ([], [[], [], []], [])  # not even what failed
+    documents, _, items = contents(library, ("board",))
+    assert (len(documents), len(items)) == (3, 5)
+    assert {d.access for d in documents} == {board}
+    before = contents(library, ("board",))[1]
+    build()
+    assert contents(library)[1] == before
+
+
+def test_links(build: Build, library: Path, folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.md"
+    secret.write_text("The password is swordfish.")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/page.md").write_text("The password is swordfish.")
+    (folder / "out.md").symlink_to(secret)
+    (folder / "folder").symlink_to(tmp_path / "elsewhere")
+    (folder / "dangling.md").symlink_to(folder / "nowhere.md")
+    (folder / "ring.md").symlink_to(folder / "ring2.md")
+    (folder / "ring2.md").symlink_to(folder / "ring.md")
+    (folder / "notes/up").symlink_to(folder)
+    (folder / "inside.md").symlink_to(folder / "calorimeter.md")
+    found = outcomes(build())
+    outside = {key for key, outcome in found.items() if outcome == "skipped outside_root"}
+    assert outside == {"out.md", "folder", "dangling.md", "ring.md", "ring2.md", "notes/up"}
+    assert found["inside.md"] == "indexed"
+    assert not any("swordfish" in p.text for p in Assistant.open(library).search("password swordfish", 100))
+
+
+def test_pipes_and_odd_names(build: Build, library: Path, folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(folder / "pipe.md")
+    names = [b"d\xe9j\xe0 vu.md", "ü 😀.md".encode(), b"new\nline.md", b"x" * 251 + b".md", b"-rf.md", b"%s [b].md"]
+    for name in names:
+        (Path(os.fsdecode(os.fsencode(folder))) / os.fsdecode(name)).write_text("Some text without a heading.\n")
+    found = outcomes(build())
+    assert found.pop("pipe.md") == "skipped unsupported"
+    assert set(found.values()) == {"indexed"}
+    assert len(found) == len(FILES) + len(names)
+    assert "d\\xe9j\\xe0 vu.md" in found
+    assert set(outcomes(build()).values()) == {"unchanged", "skipped unsupported"}
+
+
+def test_the_library_in_the_folder_and_version_control_are_left_out(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git/notes.md").write_text("not a document")
+    assert outcomes(build_library([folder], folder / "library")) == dict.fromkeys(FILES, "indexed")
+    assert outcomes(build_library([folder], folder / "library")) == dict.fromkeys(FILES, "unchanged")
+
+
+def test_two_folders_of_one_name_are_two_sources(build: Build, library: Path, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other/documents"
+    other.mkdir(parents=True)
+    (other / "calorimeter.md").write_text("# Another calorimeter\n\nIt weighs 5 tonnes.\n")
+    report = build(other)
+    assert {line.source for line in report.lines} == {"documents", "documents-2"}
+    assistant = Assistant.open(library)
+    assert {p.source for p in assistant.search("calorimeter", 100)} == {"documents", "documents-2"}
+    assert {p.source for p in assistant.search("calorimeter", 100, sources=["documents-2"])} == {"documents-2"}
+    # Each keeps its name, and one alone leaves the other as it is.
+    (other / "calorimeter.md").unlink()
+    assert outcomes(build_library([other], library)) == {"calorimeter.md": "removed"}
+    assert set(outcomes(build()).values()) == {"unchanged"}
+
+
+def test_a_single_file_is_a_source(folder: Path, library: Path) -> None:
+    report = build_library([folder / "rivers.rst"], library)
+    assert [(line.source, line.key, line.outcome) for line in report.lines] == [("rivers.rst", "rivers.rst", "indexed")]
+
+
+def test_a_missing_path_changes_nothing(build: Build, library: Path, folder: Path) -> None:
+    build()
+    before = contents(library)
+    (folder / "new.md").write_text("new")
+    with pytest.raises(SourceError, match="nothing removed"):
+        build(folder / "not-there")
+    folder.rename(folder.with_name("away"))
+    with pytest.raises(SourceError, match="nothing removed"):
+        build()
+    assert contents(library) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_unreadable_files_and_folders(build: Build, library: Path, folder: Path) -> None:
+    build()
+    before = contents(library)
+    (folder / "notes").chmod(0)
+    with pytest.raises(SourceError, match="cannot be listed"):
+        build()
+    (folder / "notes").chmod(0o755)
+    assert contents(library) == before
+    (folder / "new.md").write_text("A new page.")
+    (folder / "new.md").chmod(0)
+    assert outcomes(build())["new.md"] == "failed unreadable"
+    (folder / "new.md").chmod(0o644)
+    assert outcomes(build())["new.md"] == "indexed"
+
+
+def test_a_run_that_is_refused_changes_nothing(build: Build, library: Path, folder: Path) -> None:
+    build()
+    before = contents(library)
+    (folder / "new.md").write_text("new")
+    assistant = Assistant.open(library)
+    with Library.open(library).writer(assistant._embedder), pytest.raises(LibraryLocked):
+        build()
+    assert contents(library) == before
+    assert outcomes(build())["new.md"] == "indexed"
+
+
+def test_every_file_is_accounted_for(build: Build, library: Path, folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 no")
+    (folder / "data.bin").write_bytes(b"x")
+    (folder / "no suffix").write_text("x")
+    steps: list[tuple[int, int, str]] = []
+    report = build(progress=lambda done, total, key: steps.append((done, total, key)))
+    on_disk = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert {line.key for line in report.lines} == on_disk
+    assert {i.key for i in Assistant.open(library).status().items} == on_disk
+    assert [done for done, _, _ in steps] == list(range(1, 7))
+    assert {total for _, total, _ in steps} == {6}
+    assert report.count("failed") == 1
+    assert report.count("skipped") == 2
+
+
+def test_what_was_removed_leaves_the_disk(build: Build, library: Path, folder: Path) -> None:
+    (folder / "secret.md").write_text("The password is swordfish.")
+    build()
+    (folder / "secret.md").unlink()
+    build()
+    connection = sqlite3.connect(library / "catalog.sqlite")
+    texts = [text for (text,) in connection.execute("SELECT text FROM document")]
+    connection.close()
+    assert not any("swordfish" in text for text in texts)
+    assert not any(p.key == "secret.md" for p in Assistant.open(library).search("swordfish", 100))
