@@ -180,7 +180,7 @@ def test_a_slow_file_does_not_hold_up_the_others(tmp_path: Path) -> None:
     slow = hostile(tmp_path, "slow", "sleep")
     quick = [hostile(tmp_path, f"quick{number}", "well") for number in range(5)]
     started = time.monotonic()
-    answers = parse_files([slow, *quick], limits(seconds=12))
+    answers = parse_files([slow, *quick], limits(seconds=8))
     assert reason(next(answers)[1]) == "timeout"
     assert all(path.with_suffix(".pid").exists() for path in quick)
     assert all(isinstance(answer, Parsed) for _, answer in answers)
@@ -213,7 +213,7 @@ def test_what_needs_no_look_inside_starts_no_process(tmp_path: Path) -> None:
 
 def test_a_reader_that_cannot_be_imported_is_a_wrong_setting(tmp_path: Path) -> None:
     path = hostile(tmp_path, "a", "well")
-    for dotted in ("no_such_package.Reader", "hostile_readers.NoSuchClass", "pathlib.Path", "nodots"):
+    for dotted in ("no_such_package.Reader", "hostile_readers.NoSuchClass", "pathlib.Path"):
         with pytest.raises(SettingsError, match=r"ingest\.readers"):
             list(parse_files([path], IngestSettings(readers={".hostile": dotted})))
 
@@ -222,13 +222,13 @@ def test_llama_index_reader(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text('{"beam": "proton", "energy": 6800}')
     settings = IngestSettings(readers={".json": "llama_index.core.readers.json.JSONReader"})
-    [answer] = read(settings, path)
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"beam": ')
+    answer, refused = read(settings, path, broken)
     assert isinstance(answer, Parsed)
     assert (answer.title, answer.kind) == ("run", "json")
     assert '"energy": 6800' in answer.text
-    broken = tmp_path / "broken.json"
-    broken.write_text('{"beam": ')
-    assert reason(read(settings, broken)[0]) in ("corrupt", "empty")
+    assert reason(refused) == "corrupt"
 
 
 OOXML = "http://schemas.openxmlformats.org"
@@ -254,13 +254,13 @@ def docx_of(path: Path, size: int) -> None:
 
 def test_zip_bombs(tmp_path: Path) -> None:
     declared, inflating, fine = (tmp_path / f"{name}.docx" for name in ("declared", "inflating", "fine"))
-    docx_of(declared, 520 * 2**20)
-    docx_of(inflating, 120 * 2**20)
+    docx_of(declared, 410 * 2**20)
+    docx_of(inflating, 64 * 2**20)
     docx_of(fine, 2**20)
-    answers = read(limits(seconds=60, workers=1, memory=512), declared, inflating)
+    answers = read(limits(seconds=60, workers=1, memory=400), declared, inflating)
     assert [reason(answer)[:18] for answer in answers] == ["too_large", "too_large"]
     assert reason(read(limits(seconds=60, memory=1536), fine)[0]).startswith("text: 'words words")
-    assert "520 MB" in str(answers[0])
+    assert "410 MB" in str(answers[0])
 
 
 def test_a_pdf_that_inflates(tmp_path: Path) -> None:
