@@ -32,6 +32,8 @@ def main(url: str) -> None:
             page.get_by_test_id("stChatMessage").last.get_by_test_id("stMarkdown").get_by_role("link").first.click()
         document = opened.value
         expect(document.locator("mark").first).to_be_in_viewport()
+        document.get_by_role("button", name="Download the text").wait_for()
+        document.wait_for_function("document.activeElement?.id === 'cited'")
         document.screenshot(path=FOLDER / "document.png")
         page.goto(f"{url}/library")
         page.get_by_role("region", name="Files").wait_for()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -80,6 +81,8 @@ def test_answer_and_citation(page: Page, app_url: str, library: Path, violations
         assert "".join(document.locator("article mark").all_text_contents()) == citation.quote
         document.wait_for_function("document.activeElement?.id === 'cited'")
         document.close()
+    page.get_by_text("How this answer was made").click()
+    page.get_by_text("Passages that were read").wait_for()
     narrow(page)
     assert not violations(page)
     assert fits(page)
@@ -274,7 +277,7 @@ class SilentLLM(BaseHTTPRequestHandler):
     over = threading.Event()
 
     def do_GET(self) -> None:
-        body = b'{"object": "list", "data": [{"id": "silent", "object": "model"}]}'
+        body = b'{"object": "list", "data": [{"id": "double", "object": "model"}]}'
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -289,23 +292,65 @@ class SilentLLM(BaseHTTPRequestHandler):
         pass
 
 
-def test_stop_while_an_answer_is_awaited(page: Page, library: Path, running_app: StartApp) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SilentLLM)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        with running_app(library, f"http://127.0.0.1:{server.server_port}/v1") as (url, process):
-            open_chat(page, url)
-            box = page.get_by_test_id("stChatInput").get_by_role("textbox")
-            box.fill(QUESTION)
-            box.press("Enter")
-            expect(page.get_by_text("Searching the library")).to_be_visible()
-            assert SilentLLM.asked.wait(60)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
-    finally:
-        SilentLLM.over.set()
+class EndlessLLM(SilentLLM):
+    """One that writes and writes, ten words a second, as small models do when they lose the thread."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        event = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "and so on "}}]}
+        with suppress(ConnectionError):
+            while not self.over.wait(0.1):
+                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+
+
+@pytest.fixture
+def llm_double() -> Iterator[Callable[[type[SilentLLM]], str]]:
+    """Starts a server of a kind and returns its base URL."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(kind: type[SilentLLM]) -> str:
+        kind.asked.clear()
+        kind.over.clear()
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), kind))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/v1"
+
+    yield start
+    SilentLLM.over.set()
+    for server in servers:
         server.shutdown()
         server.server_close()
+
+
+def test_stop_while_an_answer_is_awaited(
+    page: Page, library: Path, running_app: StartApp, llm_double: Callable[[type[SilentLLM]], str]
+) -> None:
+    with running_app(library, llm_double(SilentLLM)) as (url, process):
+        open_chat(page, url)
+        page.get_by_test_id("stChatInput").get_by_role("textbox").fill(QUESTION)
+        page.keyboard.press("Enter")
+        assert SilentLLM.asked.wait(60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_a_draft_can_be_stopped(
+    page: Page, library: Path, running_app: StartApp, llm_double: Callable[[type[SilentLLM]], str]
+) -> None:
+    with running_app(library, llm_double(EndlessLLM)) as (url, _):
+        open_chat(page, url)
+        page.get_by_test_id("stChatInput").get_by_role("textbox").fill(QUESTION)
+        page.keyboard.press("Enter")
+        expect(page.locator(".draft")).to_contain_text("and so on and so on", timeout=60_000)
+        page.get_by_test_id("stChatInput").get_by_role("button").last.click()
+        expect(page.get_by_test_id("stChatInput").get_by_role("textbox")).to_be_enabled(timeout=60_000)
+        expect(page.locator(".draft .label")).to_have_text("Draft, not checked yet")  # stands until something is done
+        page.get_by_role("radio", name="Quote the library").click()
+        expect(page.get_by_text("Stopped before there was a checked answer")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(QUESTION, exact=True)).to_be_visible()
+        expect(page.locator(".draft")).to_have_count(0)
 
 
 def test_port_in_use(library: Path, app_url: str) -> None:
