@@ -18,6 +18,9 @@ _NOT_SHOWN = ("category", "file", "image")
 _FILE, _CATEGORY = "6", "14"
 """Numbers of the namespaces whose links show no text; their names depend on the wiki's language."""
 
+_BATCH = 100
+"""Pages that one run of pandoc converts: a refusal costs little, and starting it is paid for."""
+
 
 def read_mediawiki(data: bytes, settings: IngestSettings) -> Draft:
     text = wikitext(decode(data), _NOT_SHOWN)
@@ -33,7 +36,10 @@ def read_dump(data: bytes, settings: IngestSettings) -> Draft:
     hidden = (*_NOT_SHOWN, *(name.lower() for name in names))
     pages = [(title, wikitext(_lowered(text), hidden)) for title, text in _pages(data)]
     site = re.search(rb"<sitename>([^<]*)</sitename>", data[:20_000])
-    return Draft("mediawiki", tuple(_converted(pages, settings)), site[1].decode("utf-8", "replace") if site else "")
+    text = [
+        part for start in range(0, len(pages), _BATCH) for part in _converted(pages[start : start + _BATCH], settings)
+    ]
+    return Draft("mediawiki", tuple(text), site[1].decode("utf-8", "replace") if site else "")
 
 
 def _pages(data: bytes) -> Iterator[tuple[str, str]]:
@@ -52,8 +58,6 @@ def _pages(data: bytes) -> Iterator[tuple[str, str]]:
 
 def _converted(pages: list[tuple[str, str]], settings: IngestSettings) -> list[str]:
     """All pages in one run of pandoc; if it refuses them, in two halves, down to the page that is to blame."""
-    if not pages:
-        return []
     whole = "\n\n".join(f"= {title} =\n\n{text}" for title, text in pages)
     try:
         return [to_markdown(whole.encode(), "mediawiki", settings.parse_seconds)]

@@ -75,13 +75,13 @@ def _lines(page: Any) -> Iterator[Line]:
     start = 0
     for raw in re.split(r"(\r\n|\n)", text):
         stripped = raw.lstrip()
-        if stripped:
+        if plain := _plain(raw):
             # The third character: the first may be a drop cap or a bullet.
             place = start + len(raw) - len(stripped) + min(2, len(stripped.rstrip()) - 1)
             index = api.FPDFText_GetCharIndexFromTextIndex(handle, place)
             found = index >= 0 and api.FPDFText_GetLooseCharBox(handle, index, box)
             size, bottom, left = (abs(box.top - box.bottom), box.bottom, box.left) if found else (0.0, 0.0, 0.0)
-            yield Line(_plain(raw), size, found and _is_bold(handle, index), left, bottom)
+            yield Line(plain, size, found and _is_bold(handle, index), left, bottom)
         start += len(raw)
     textpage.close()
 

@@ -49,6 +49,23 @@ def test_odd_documents() -> None:
     assert {name: answer.reason for name, answer in found.items() if isinstance(answer, ParseError)} == REASONS
 
 
+def test_good_documents() -> None:
+    """All are read but what no parser is for, and two theses whose LaTeX pandoc does not understand."""
+    found = results(DATA / "sample_docs/good")
+    reasons = {name: answer.reason for name, answer in found.items() if isinstance(answer, ParseError)}
+    assert {name for name, reason in reasons.items() if reason != "unsupported"} == {
+        "docling/0005057__diss.tex",
+        "docling/0106220__more-ss.tex",
+    }
+    assert {Path(name).suffix for name, reason in reasons.items() if reason == "unsupported"} == {
+        ".gz",
+        ".json",
+        ".xml",
+    }
+    headings = {name: answer.text.count("\n## ") for name, answer in found.items() if isinstance(answer, Parsed)}
+    assert headings["s2orc/N18-3011.pdf"] == 9  # title, abstract, six numbered sections, references
+
+
 def test_malformed_documents_break_nothing() -> None:
     found = results(DATA / "malformed")
     reasons = {answer.reason for answer in found.values() if isinstance(answer, ParseError)}
