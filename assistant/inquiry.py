@@ -14,6 +14,7 @@ from assistant.cite import Checked, check
 from assistant.confidence import confidence
 from assistant.generate import probe, stream
 from assistant.prompts import REFUSAL, messages
+from assistant.terms import question_stems
 from assistant.types import Answer, Mode, Passage
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Inquiry:
     ) -> Inquiry:
         """Weighs the passages against the question."""
         ranked = extract.rank(question, passages, embedder.embed_passages, view.idf)
-        sure = confidence(question, passages, ranked, view.idf)
+        # A question of stop words or signs alone asks for nothing, so no passage can lack what it asks for.
+        asks = bool(question_stems(question)) or any(map(str.isdigit, question))
+        sure = confidence(question, passages, ranked, view.idf) if asks else 0.0
         return cls(question, tuple(passages), tuple(ranked), sure, view.generation, embedder, settings)
 
     @property
