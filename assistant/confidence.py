@@ -15,7 +15,6 @@ from pathlib import Path
 
 from assistant import quantities, terms
 from assistant.extract import Evidence
-from assistant.terms import Idf
 from assistant.types import Passage
 
 FILE = Path(__file__).with_suffix(".json")
@@ -23,55 +22,36 @@ FILE = Path(__file__).with_suffix(".json")
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What is known of a question and its best evidence. All shares are 0..1 and weighted by idf where it is given."""
+    """What is known of a question and its best evidence."""
 
     cosine: float
     """Of the question and the best statement, -1..1."""
     coverage: float
-    """Share of the question's content in the best statement, its headings and lead-in lines."""
-    passage_coverage: float
-    """Share of it in the passage of the best statement, title and headings included."""
-    rarest_missing: float
-    """Weight of the heaviest word of the question that this passage lacks, as a share of the heaviest of all."""
+    """Share of the question's content in the best statement, what is just before it and the headings above it, 0..1."""
     names_missing: float
-    """Share of the question's names that this passage lacks; 0 if it has no names."""
+    """Share of the question's names that this passage lacks; 0..1; 0 if it has no names."""
     names_nowhere: float
     """1 if some name of the question stands in no passage, else 0."""
     numbers_missing: float
     """1 if some number of the question is not in this passage, else 0."""
-    fits: float
-    """1 if the best statement has the kind of answer that was asked for, -1 if it has not, 0 if none was asked for."""
-    margin: float
-    """Score of the best statement less that of the best one of any other passage; 0 if there is none."""
 
 
-def features(
-    question: str, passages: Sequence[Passage], ranked: Sequence[Evidence], idf: Idf | None = None
-) -> Features:
+def features(question: str, passages: Sequence[Passage], ranked: Sequence[Evidence]) -> Features:
     """The features of a question whose evidence is `ranked`, best first and not empty."""
     best = ranked[0]
     passage = passages[best.passage]
     whole = _whole(passage)
-    held = set(terms.stems(whole))
-    wanted = terms.question_stems(question)
-    weights = {one: idf(one) if idf else 1.0 for one in wanted}
-    lacking = [weights[one] for one in wanted if one not in held]
     names = terms.names(question)
-    others = [one.score for one in ranked if one.passage != best.passage]
     return Features(
         cosine=best.cosine,
         coverage=best.coverage,
-        passage_coverage=terms.coverage(wanted, held, idf),
-        rarest_missing=max(lacking, default=0.0) / (max(weights.values(), default=0.0) or 1.0),
         names_missing=sum(not terms.holds_name(whole, name) for name in names) / len(names) if names else 0.0,
         names_nowhere=float(any(not any(terms.holds_name(_whole(p), name) for p in passages) for name in names)),
         numbers_missing=float(bool(quantities.missing(question, whole))),
-        fits={None: 0.0, True: 1.0, False: -1.0}[best.fits],
-        margin=best.score - others[0] if others else 0.0,
     )
 
 
-def confidence(question: str, passages: Sequence[Passage], ranked: Sequence[Evidence], idf: Idf | None = None) -> float:
+def confidence(question: str, passages: Sequence[Passage], ranked: Sequence[Evidence]) -> float:
     """The probability (0..1) that the passages hold the answer; 0.0 without evidence.
 
     `ranked` is what `extract.rank` or `extract.extract` gave for the same question and passages.
@@ -79,7 +59,7 @@ def confidence(question: str, passages: Sequence[Passage], ranked: Sequence[Evid
     if not ranked:
         return 0.0
     weights, intercept = _coefficients()
-    values = astuple(features(question, passages, ranked, idf))
+    values = astuple(features(question, passages, ranked))
     logit = intercept + sum(weight * value for weight, value in zip(weights, values, strict=True))
     return 1 / (1 + math.exp(-logit))
 

@@ -43,7 +43,7 @@ class Inquiry:
         ranked = extract.rank(question, passages, embedder.embed_passages, view.idf)
         # A question of stop words or signs alone asks for nothing, so no passage can lack what it asks for.
         asks = bool(question_stems(question)) or any(map(str.isdigit, question))
-        sure = confidence(question, passages, ranked, view.idf) if asks else 0.0
+        sure = confidence(question, passages, ranked) if asks else 0.0
         return cls(question, tuple(passages), tuple(ranked), sure, view.generation, embedder, settings)
 
     @property

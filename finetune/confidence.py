@@ -5,8 +5,9 @@
 The questions are SQuAD's (Rajpurkar et al. 2016, arXiv:1606.05250; 2018, arXiv:1806.03822). The articles are dealt into
 two halves. In each, two thirds of the articles are a library, in three rotations, which is asked its own questions and
 those of the other third, which it cannot answer. Harder ones are SQuAD 2.0's impossible questions, and questions in
-which a name was exchanged for one that the library does not know. The figures are for each half by coefficients that
-were fitted on the other; the coefficients that are written were fitted on both.
+which a name was exchanged for one that the library does not know ("exchanged") or knows from another article
+("confused"), or a number for another ("renumbered"). The figures are for each half by coefficients that were fitted on
+the other; the coefficients that are written were fitted on both.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assistant import terms
+from assistant import quantities, terms
 from assistant.confidence import FILE, Features, features
 from assistant.embed import Embedder, open_embedder
 from assistant.extract import rank
@@ -41,7 +42,14 @@ if TYPE_CHECKING:
 
 _PARAGRAPHS = 20  # of each article
 _THIRDS = 3
-_MIX = {"answerable": 240, "outside": 120, "impossible": 50, "exchanged": 70}  # questions of one rotation
+_MIX = {
+    "answerable": 240,
+    "outside": 120,
+    "impossible": 40,
+    "exchanged": 40,
+    "confused": 40,
+    "renumbered": 40,
+}  # questions of one rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +174,19 @@ def _rotation(
 ) -> list[Example]:
     possible = [q for q in questions if q.article in inside and q.possible]
     strange = [q for q in questions if q.article in outside and q.possible]
-    names = [n for q in strange for n in terms.names(q.text)[-1:] if not shelf.knows(n)]
+    strange_names = [n for q in strange for n in terms.names(q.text)[-1:] if not shelf.knows(n)]
+    known_names = [(q.article, n) for q in possible for n in terms.names(q.text)[-1:]]
     pools = {
         "answerable": possible,
         "outside": strange,
         "impossible": [q for q in questions if q.article in inside and not q.possible],
-        "exchanged": [e for q in possible if (e := _exchanged(q, random_.choice(names)))],
+        "exchanged": [e for q in possible if (e := _exchanged(q, random_.choice(strange_names)))],
+        "confused": [
+            e
+            for q in possible
+            if (other := random_.choice(known_names))[0] != q.article and (e := _exchanged(q, other[1]))
+        ],
+        "renumbered": [e for q in possible if (e := _renumbered(q, random_))],
     }
     found = []
     for kind, size in _MIX.items():
@@ -182,10 +197,23 @@ def _rotation(
 
 
 def _exchanged(question: Question, name: str) -> Question | None:
-    """The question about something that the library does not know; None if it names nothing."""
+    """The question about something else that is called `name`; None if it names nothing."""
     if not (own := terms.names(question.text)):
         return None
     text = re.sub(rf"\b{re.escape(own[-1])}\b", lambda _: name, question.text)
+    return replace(question, text=text, possible=False)
+
+
+def _renumbered(question: Question, random_: random.Random) -> Question | None:
+    """The question about another year or number that its paragraph does not hold; None if it has none of two digits."""
+    numbers = [q for q in quantities.quantities(question.text) if q.text.isdigit() and len(q.text) > 1]
+    if not numbers:
+        return None
+    old = numbers[-1]
+    new = str(int(old.text) + random_.choice([-11, -7, -4, -3, 3, 4, 7, 11]))
+    if not quantities.missing(new, question.paragraph):
+        return None
+    text = question.text[: old.start] + new + question.text[old.end :]
     return replace(question, text=text, possible=False)
 
 
@@ -198,7 +226,7 @@ def _example(question: Question, kind: str, shelf: Shelf, half: int, embed: Memo
         kind = "missed"
         if any(answer in passage.text for passage in passages for answer in question.answers):
             return None
-    values = astuple(features(question.text, passages, ranked, shelf.idf))
+    values = astuple(features(question.text, passages, ranked))
     return Example(values, holds and kind == "answerable", kind, half, question.text)
 
 
