@@ -59,7 +59,8 @@ def search(
     as_json: AS_JSON = False,
 ) -> None:
     """Find passages. No language model takes part."""
-    found = _open(library, groups).search(_question(question), k, sources=sources, kinds=kinds)
+    _require_text(question)
+    found = _open(library, groups).search(question, k, sources=sources, kinds=kinds)
     if as_json:
         print(json.dumps({"passages": [_passage(passage) for passage in found]}, ensure_ascii=False, indent=2))
     else:
@@ -82,8 +83,9 @@ def ask(
     """Answer a question with checked citations, or say that the library does not hold the answer."""
     if mode not in ("", "extract", "generate"):
         raise typer.BadParameter(f"it is extract or generate, not {mode!r}", param_hint="--mode")
+    _require_text(question)
     answer = _open(library, groups).ask(
-        _question(question),
+        question,
         mode=mode or None,  # type: ignore[arg-type]  # checked above
         k=k,
         sources=sources,
@@ -119,10 +121,13 @@ def _open(library: Path, groups: str) -> Assistant:
     return Assistant.open(library).as_user(comma_separated(groups))
 
 
-def _question(text: str) -> str:
-    if not text.strip():
+def _require_text(question: str) -> None:
+    if not question.strip():
         raise typer.BadParameter("it is empty", param_hint="QUESTION")
-    return text
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:  # arguments are bytes, and these are no UTF-8
+        raise typer.BadParameter("it is no text; give it in UTF-8", param_hint="QUESTION") from error
 
 
 def _passage(passage: Passage) -> dict[str, Any]:
