@@ -16,6 +16,7 @@ import pytest
 
 from assistant.errors import LibraryLocked
 from assistant.library import Library, lexical
+from assistant.library.lock import lock
 from assistant.types import Document
 
 if TYPE_CHECKING:
@@ -195,3 +196,10 @@ def test_a_second_writer_in_the_same_process_is_refused(tmp_path: Path, embedder
         with pytest.raises(LibraryLocked):
             Library.open(tmp_path).writer(embedder)
     library.writer(embedder).__exit__(None, None, None)
+
+
+def test_two_processes_do_not_both_make_a_library(tmp_path: Path, embedder: Embedder) -> None:
+    with lock(tmp_path), pytest.raises(LibraryLocked):
+        Library.open_or_create(tmp_path, embedder)
+    assert not (tmp_path / "catalog.sqlite").exists()
+    assert Library.open_or_create(tmp_path, embedder).generation() == 0
