@@ -21,6 +21,7 @@ WAYS: dict[str, Mode | None] = {"Automatic": None, "Quote the library": "extract
 _PERSON, _DESK = ":material/person:", ":material/menu_book:"
 _THANKS = {1: "Thank you, kept as helpful.", 0: "Thank you, kept as not helpful.", None: "Judgement withdrawn."}
 _NEAREST = 3
+_NOTES = 2
 _MOST_CHARACTERS = 2000
 
 
@@ -124,8 +125,12 @@ def _about(answer: Answer) -> Iterator[str]:
         "generate": f"Written by {answer.models.get('llm', 'the language model')}, every sentence checked",
     }
     yield f'<p class="about">{escape(f"{ways[answer.mode]} · {sure}" if answer.answered else f"Refused · {sure}")}</p>'
-    if answer.notes:
-        yield '<ul class="notes">' + "".join(f"<li>{escape(note)}</li>" for note in answer.notes) + "</ul>"
+    notes = [f"<li>{escape(note)}</li>" for note in dict.fromkeys(answer.notes)]
+    first, more = notes[:_NOTES], notes[_NOTES:]
+    if first:
+        yield f'<ul class="notes">{"".join(first)}</ul>'
+    if more:
+        yield f'<details class="notes"><summary>{len(more)} more notes</summary><ul>{"".join(more)}</ul></details>'
 
 
 def _keep_feedback(id: str, answer: Answer, store: FeedbackStore) -> None:
