@@ -96,6 +96,5 @@ def revision(path: Path) -> str:
 
 def _refuse(error: OSError) -> NoReturn:
     raise SourceError(
-        f"{error.filename} cannot be listed ({error.strerror}). Nothing was removed. "
-        "Mend its rights and try again."
+        f"{error.filename} cannot be listed ({error.strerror}). Nothing was removed. Mend its rights and try again."
     ) from error
