@@ -78,7 +78,7 @@ def _index(library: Path, settings: Settings) -> None:
 def _start_llm(running: ExitStack, settings: Settings) -> bool:
     """Whether there is an LLM server now; it ends with `running` if it was not there before."""
     from assistant.errors import LLMError, ModelNotFound, SettingsError
-    from assistant.llm import serving
+    from assistant.llm.server import serving
 
     try:
         with _telling() as tell:

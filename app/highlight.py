@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from assistant.blocks import HEADING, Block, blocks, lines, stripped
+from assistant.text.blocks import HEADING, Block, blocks, lines, stripped
 
 ANCHOR = "cited"
 """The id of the first `<mark>`."""

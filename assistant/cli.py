@@ -18,7 +18,7 @@ import typer
 
 from assistant.cli_options import AS_GROUPS, AS_JSON, KINDS, LIBRARY, SOURCES, comma_separated
 from assistant.errors import RefdeskError
-from assistant.llm_cli import llm
+from assistant.llm.cli import llm
 
 if TYPE_CHECKING:
     from assistant.answering import Assistant

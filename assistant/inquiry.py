@@ -1,6 +1,6 @@
 """One question with what was found for it, and the two ways to an answer: quoting the library, or letting an LLM write.
 
-Both end in the check (`assistant.cite`), and both may end in a refusal; the answer says what happened in its notes.
+Both end in the check (`assistant.check.cite`) and may end in a refusal; the notes of an answer say what happened.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assistant import extract
-from assistant.cite import Checked, check
-from assistant.confidence import confidence
-from assistant.generate import probe, stream
-from assistant.prompts import REFUSAL, messages
-from assistant.terms import question_stems
+from assistant.check import extract
+from assistant.check.cite import Checked, check
+from assistant.check.confidence import confidence
+from assistant.llm.generate import probe, stream
+from assistant.llm.prompts import REFUSAL, messages
+from assistant.text.terms import question_stems
 from assistant.types import Answer, Mode, Passage
 
 if TYPE_CHECKING:

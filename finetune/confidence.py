@@ -1,4 +1,4 @@
-"""Fits the coefficients of `assistant.confidence` on questions whose answer the passages hold, and on others.
+"""Fits the coefficients of `assistant.check.confidence` on questions whose answer the passages hold, and on others.
 
     python -m finetune.confidence v1.1-44-articles.json v2.0-16-articles.json
 
@@ -25,14 +25,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assistant import quantities, terms
-from assistant.confidence import FILE, Features, features
+from assistant.check.confidence import FILE, Features, features
+from assistant.check.extract import rank
 from assistant.embed import Embedder, open_embedder
-from assistant.extract import rank
 from assistant.library.lexical import idf, searcher, words
-from assistant.passage_text import passage_text
 from assistant.search import fuse
 from assistant.settings import AnswerSettings, EmbedderSettings, SearchSettings
+from assistant.text import quantities, terms
+from assistant.text.passage_text import passage_text
 from assistant.types import Passage
 
 if TYPE_CHECKING:

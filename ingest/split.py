@@ -12,11 +12,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from assistant.blocks import Block, blocks, lines, stripped
-from assistant.passage_text import passage_text
-from assistant.sentences import prose_sentences, whole_spans
+from assistant.text.blocks import Block, blocks, lines, stripped
+from assistant.text.passage_text import passage_text
+from assistant.text.sentences import prose_sentences, whole_spans
 from assistant.types import Chunk, Document, Section
-from ingest.structure import sections_of as sections_of
 
 TokenStarts = Callable[[str], Sequence[int]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from assistant.blocks import HEADING, blocks
+from assistant.text.blocks import HEADING, blocks
 from assistant.types import ChunkKind, Section
 
 _BIBLIOGRAPHY = re.compile(

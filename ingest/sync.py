@@ -17,7 +17,8 @@ from assistant.settings import Settings, load
 from assistant.types import PUBLIC, Access, Document, Item
 from ingest.connectors.folder import Folder, ListedFile, as_text, revision
 from ingest.parse import Parsed, parse_files
-from ingest.split import sections_of, split
+from ingest.split import split
+from ingest.structure import sections_of
 
 READING = 1
 """Raise this when parsing or splitting changes, so that every file is read again."""

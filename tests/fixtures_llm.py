@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from assistant import llm
-from assistant.process import running
+from assistant.llm import server as llm
+from assistant.llm.process import running
 from assistant.settings import LLMSettings
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from assistant.embed import FloatArray
+    from assistant.types import FloatArray
 
     IdArray = NDArray[np.int64]
 

@@ -16,7 +16,7 @@ from assistant.embed import Embedder
 from assistant.errors import LibraryDamaged
 
 if TYPE_CHECKING:
-    from assistant.embed import FloatArray
+    from assistant.types import FloatArray
 
 
 def text_hash(text: str) -> bytes:

@@ -16,7 +16,7 @@ from assistant.library import catalog, dense, lexical
 from assistant.types import ChunkKind, Document, Item, Passage, Stage
 
 if TYPE_CHECKING:
-    from assistant.embed import FloatArray
+    from assistant.types import FloatArray
 
 Hit = tuple[int, float]
 

@@ -22,11 +22,11 @@ from assistant.embed import Embedder
 from assistant.library import catalog, dense, lexical
 from assistant.library.lock import lock
 from assistant.library.vectors import KnownVectors
-from assistant.passage_text import passage_text
+from assistant.text.passage_text import passage_text
 from assistant.types import Access, Chunk, Document, Item
 
 if TYPE_CHECKING:
-    from assistant.embed import FloatArray
+    from assistant.types import FloatArray
 
 _EMBED_AT_ONCE = 512
 _SEGMENT_VECTORS = 50_000

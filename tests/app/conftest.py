@@ -103,7 +103,7 @@ def _running_app(library: Path, llm_url: str = "http://127.0.0.1:9/v1") -> Itera
 
 
 def _group_members(group: int) -> list[int]:
-    from assistant.process import running
+    from assistant.llm.process import running
 
     return [process.pid for process in running().values() if process.group == group]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from assistant.library import Library
-from assistant.passage_text import passage_text
 from assistant.settings import SearchSettings
+from assistant.text.passage_text import passage_text
 from eval.cli import commands
 from eval.retrieval import Judgement, evaluate, index_corpus, measure, rankings, read_documents, read_judgements
 from ingest.split import split

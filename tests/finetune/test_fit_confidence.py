@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.confidence import Features
+from assistant.check.confidence import Features
 from finetune.confidence import Example, fit, measure, predict, read_squad
 
 SQUAD = Path(__file__).resolve().parents[2].parent / "shared/data/squad"

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.blocks import blocks
-from assistant.passage_text import passage_text
+from assistant.text.blocks import blocks
+from assistant.text.passage_text import passage_text
 from assistant.types import Chunk, Document
 from ingest.split import split
 from ingest.structure import sections_of

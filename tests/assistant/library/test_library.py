@@ -14,7 +14,7 @@ import pytest
 
 from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
 from assistant.library import Library
-from assistant.passage_text import passage_text
+from assistant.text.passage_text import passage_text
 from assistant.types import Chunk, Document
 
 if TYPE_CHECKING:
