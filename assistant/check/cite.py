@@ -100,7 +100,8 @@ def check_claims(
             continue
         outcome = _says_nothing(claim.text, question) or _cite(claim, passages, min_support, embed)
         if isinstance(outcome, str):
-            dropped.append(Dropped(claim.text, outcome))
+            if (fault := Dropped(claim.text, outcome)) not in dropped:  # a small model may say the same ten times
+                dropped.append(fault)
         elif outcome.sentence not in {citation.sentence for citation in kept}:
             kept.append(outcome)
     return Checked("\n".join(_marked(one) for one in kept), tuple(kept), tuple(dropped), refused)
@@ -120,7 +121,7 @@ def _says_nothing(sentence: str, question: str) -> str:
     if sentence.endswith("?"):
         return "it is a question"
     words = set(terms.stems(sentence))
-    if not words and not quantities.quantities(sentence):
+    if not words:  # a number alone says it of nothing
         return "it says nothing that could be checked"
     repeats = words <= set(terms.stems(question)) and not quantities.missing(sentence, question)
     return "it only repeats the question" if repeats and not _AUXILIARY.match(question) else ""
@@ -130,6 +131,8 @@ def _cite(claim: Claim, passages: Sequence[Passage], min_support: float, embed: 
     """The citation of a claim by the best quote in the passages that it names, or else why there is none."""
     named = [passage for passage in passages if passage.rank in claim.numbers]
     candidates = [quote for passage in named or passages for quote in _quotes(passage)]
+    if claim.span:
+        candidates = [quote for quote in candidates if (quote.start, quote.end) == claim.span]
     if not candidates:
         return "no passage was shown"
     words = list(dict.fromkeys(terms.stems(claim.text)))

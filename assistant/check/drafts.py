@@ -40,17 +40,21 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence without markers and boilerplate, and the passages that its markers named (empty: none)."""
+    """A sentence without markers and boilerplate, and the passages that its markers named (empty: none).
+
+    `span` is where in its passage the sentence was taken from, if it was quoted and not written.
+    """
 
     text: str
     numbers: tuple[int, ...]
+    span: tuple[int, int] | None = None
 
 
 def claims(draft: str) -> list[Claim]:
     """The sentences of a draft, in order.
 
     >>> claims("According to [1], water is wet. It boils at 100 °C. [2, 3]")
-    [Claim(text='Water is wet.', numbers=(1,)), Claim(text='It boils at 100 °C.', numbers=(2, 3))]
+    [Claim(text='Water is wet.', numbers=(1,), span=None), Claim(text='It boils at 100 °C.', numbers=(2, 3), span=None)]
     """
     text = _AFTER_STOP.sub(lambda m: f" {m[2].strip()}{m[1]} ", draft)
     found = []

@@ -102,7 +102,7 @@ def answer(
     evidence: Sequence[Evidence], passages: Sequence[Passage], min_support: float, question: str = ""
 ) -> Checked:
     """The extractive answer: each statement as it stands, with the marker of its passage, through the check."""
-    claims = [Claim(one.shown, (passages[one.passage].rank,)) for one in evidence]
+    claims = [Claim(one.shown, (passages[one.passage].rank,), (one.start, one.end)) for one in evidence]
     return check_claims(claims, passages, min_support, None, question)
 
 

@@ -30,6 +30,8 @@ def probe(settings: LLMSettings) -> str:
     Takes at most `settings.connect_seconds`. Raises LLMUnavailable when no server answers, or with an HTTP error, and
     LLMGarbage when what answers is not an OpenAI-compatible server.
     """
+    import httpx2  # noqa: F401  (here, so that the slow import does not count as the server's silence)
+
     from assistant.llm.bounded import within
 
     body = "".join(
