@@ -11,7 +11,8 @@ import streamlit as st
 
 from app.evidence import href
 from assistant import Assistant
-from assistant.types import ItemStatus
+from assistant.library.view import DocumentSummary
+from assistant.types import Item, ItemStatus
 
 REASONS = {
     "needs_ocr": "only images of text in it: it needs character recognition",
@@ -45,7 +46,7 @@ def show(assistant: Assistant) -> None:
     """The page, for one caller."""
     st.title("Library", anchor=False)
     status = assistant.status()
-    rows = _rows(assistant)
+    rows = _rows(status.items, assistant.documents())
     counts = Counter(row.status for row in rows)
     st.html(
         f"<p>Generation {status.generation}: {status.documents:,} documents in {status.chunks:,} passages, "
@@ -66,12 +67,12 @@ def show(assistant: Assistant) -> None:
     st.html(_table(wanted))
 
 
-def _rows(assistant: Assistant) -> list[Row]:
+def _rows(items: Sequence[Item], documents: Sequence[DocumentSummary]) -> list[Row]:
     """Every file, those that failed first: they are what someone may have to do something about."""
-    documents = {(document.source, document.key): document for document in assistant.documents()}
+    by_key = {(document.source, document.key): document for document in documents}
     rows = []
-    for item in assistant.status().items:
-        document = documents.get((item.source, item.key))
+    for item in items:
+        document = by_key.get((item.source, item.key))
         if document is None:
             rows.append(Row(item.source, item.key, item.status, item.reason))
         else:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli_options import AS_GROUPS, AS_JSON, KINDS, LIBRARY, SOURCES, comma_separated
+from assistant.cli_options import AS_GROUPS, AS_JSON, KINDS, LIBRARY, MODE, SOURCES, comma_separated
 from assistant.errors import RefdeskError
 from assistant.llm.cli import llm
 
@@ -35,8 +35,6 @@ commands.add_typer(llm, name="llm")
 
 def main() -> None:
     """Runs the command line; what Refdesk raises on purpose becomes one line on standard error and exit code 1."""
-    # Model files are on this machine or named by the user; looking for newer ones on a hub is never wanted here.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for contributed in sorted(entry_points(group="refdesk.commands"), key=lambda point: point.name):
         commands.add_typer(contributed.load())
     try:
@@ -52,7 +50,7 @@ def main() -> None:
 def search(
     question: Annotated[str, typer.Argument(help="What to look for, in your own words.")],
     library: LIBRARY = Path("library"),
-    k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 10,
+    k: Annotated[int | None, typer.Option("-k", min=1, help="How many passages; default: `search.k`.")] = None,
     sources: SOURCES = [],  # noqa: B006  (typer copies it)
     kinds: KINDS = [],  # noqa: B006
     groups: AS_GROUPS = "",
@@ -71,26 +69,16 @@ def search(
 def ask(
     question: Annotated[str, typer.Argument(help="A question that the library may answer.")],
     library: LIBRARY = Path("library"),
-    mode: Annotated[
-        str, typer.Option(help="extract: quote the library; generate: let the LLM write; default: what is there.")
-    ] = "",
-    k: Annotated[int | None, typer.Option("-k", min=1, help="How many passages to read.")] = None,
+    mode: MODE = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, help="How many passages to read; default: `answer.k`.")] = None,
     sources: SOURCES = [],  # noqa: B006
     kinds: KINDS = [],  # noqa: B006
     groups: AS_GROUPS = "",
     as_json: AS_JSON = False,
 ) -> None:
     """Answer a question with checked citations, or say that the library does not hold the answer."""
-    if mode not in ("", "extract", "generate"):
-        raise typer.BadParameter(f"it is extract or generate, not {mode!r}", param_hint="--mode")
     _require_text(question)
-    answer = _open(library, groups).ask(
-        question,
-        mode=mode or None,  # type: ignore[arg-type]  # checked above
-        k=k,
-        sources=sources,
-        kinds=kinds,
-    )
+    answer = _open(library, groups).ask(question, mode=mode, k=k, sources=sources, kinds=kinds)
     if as_json:
         fields = {**asdict(answer), "passages": [_passage(passage) for passage in answer.passages]}
         print(json.dumps(fields, ensure_ascii=False, indent=2))

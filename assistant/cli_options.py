@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from assistant.types import Mode
+
 LIBRARY = Annotated[
     Path,
     typer.Option("--library", "-l", envvar="REFDESK_LIBRARY", help="The folder of the library."),
@@ -16,6 +18,10 @@ AS_GROUPS = Annotated[
     str, typer.Option("--as", metavar="GROUP,...", help="Groups of the person who asks; everyone is in `everyone`.")
 ]
 SOURCES = Annotated[list[str], typer.Option("--source", help="Only documents of this source; may be repeated.")]
+MODE = Annotated[
+    Mode | None,
+    typer.Option(help="extract: quote the library; generate: let the LLM write; default: what is there."),
+]
 KINDS = Annotated[
     list[str], typer.Option("--kind", help="Only this kind of document (pdf, twiki, ...); may be repeated.")
 ]

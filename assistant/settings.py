@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from assistant.errors import SettingsError
@@ -58,8 +58,9 @@ class LLMSettings(_Section):
     max_tokens: int = Field(200, ge=1)
     context_tokens: int = Field(4096, ge=256)
     """What prompt and answer have room in; `refdesk llm start` makes the server hold as much."""
-    evidence_tokens: int = Field(300, ge=50)
-    """How much of the passages is shown: longer ones by their best sentences. Large models can use more, say 3000."""
+    evidence_tokens: int = Field(135, ge=50)
+    """How much of the library is shown: passages whole if they fit, else their best sentences. A large model can use
+    3000 and more."""
     temperature: float = Field(0.0, ge=0)
     connect_seconds: float = Field(2.0, gt=0)
     token_seconds: float = Field(60.0, gt=0)
@@ -113,7 +114,7 @@ def load() -> Settings:
     """
     try:
         return Settings()
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:  # of pydantic, and of TOML that is none
         raise SettingsError(
             f"The settings ({Path(FILE).resolve()} and REFDESK_* variables) are wrong: {error}"
         ) from error

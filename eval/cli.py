@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assistant.cli_options import AS_JSON, LIBRARY
+from assistant.cli_options import AS_JSON, LIBRARY, MODE
 
 if TYPE_CHECKING:
     from eval.answers import Mean, Scored
@@ -54,7 +54,7 @@ def retrieval(
 def answers(
     questions: Annotated[Path, typer.Argument(help="Questions with known answers, JSON Lines.", exists=True)],
     library: LIBRARY = Path("library"),
-    mode: Annotated[str, typer.Option(help="extract or generate; default: what is there.")] = "",
+    mode: MODE = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Ask questions with known answers and measure answers, refusals and citations."""
@@ -62,12 +62,10 @@ def answers(
     from eval.answers import evaluate, means
     from eval.questions import read_questions
 
-    if mode not in ("", "extract", "generate"):
-        raise typer.BadParameter(f"it is extract or generate, not {mode!r}", param_hint="--mode")
     assistant = Assistant.open(library)
     with _progress() as progress:
         try:
-            scored = evaluate(read_questions(questions), assistant, mode or None, progress)  # type: ignore[arg-type]
+            scored = evaluate(read_questions(questions), assistant, mode, progress)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
     if as_json:

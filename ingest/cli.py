@@ -48,7 +48,7 @@ def index(
     with _progress(quiet=as_json) as progress:
         report = build_library(paths, library, access=Access.of(*groups), retry=retry, progress=progress)
     if as_json:
-        print(json.dumps({**asdict(report), "lines": [asdict(line) for line in report.lines]}, ensure_ascii=False))
+        print(json.dumps(asdict(report), ensure_ascii=False))
     else:
         _print(report, library)
     if report.count("failed"):

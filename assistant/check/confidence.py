@@ -54,7 +54,7 @@ def features(question: str, passages: Sequence[Passage], ranked: Sequence[Eviden
 def confidence(question: str, passages: Sequence[Passage], ranked: Sequence[Evidence]) -> float:
     """The probability (0..1) that the passages hold the answer; 0.0 without evidence.
 
-    `ranked` is what `extract.rank` or `extract.extract` gave for the same question and passages.
+    `ranked` is what `extract.rank` gave for the same question and passages.
     """
     if not ranked:
         return 0.0

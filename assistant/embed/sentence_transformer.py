@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SentenceTransformerEmbedder:
-    """The embedder where there is a CUDA device: sentence-transformers as it comes, in single precision."""
+    """See the module. `folder` holds the model."""
 
     def __init__(self, settings: EmbedderSettings, folder: Path, device: str = "cuda") -> None:
         self._model = load_sentence_transformer(folder, device)

@@ -32,18 +32,18 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def load_sentence_transformer(name: str | Path, device: str) -> Any:
-    """The model by sentence-transformers, from a folder or by name; raises ModelNotFound."""
+def load_sentence_transformer(folder: Path, device: str) -> Any:
+    """The model in `folder` by sentence-transformers; raises ModelNotFound."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return SentenceTransformer(str(name), device=device).eval()
+        return SentenceTransformer(str(folder), device=device).eval()
     except (OSError, ValueError, KeyError) as error:
         raise ModelNotFound(
-            f"The embedder {name!s} cannot be loaded: {error}. Give the folder of a sentence-transformers model, or "
-            f"its name on a hub that this machine reaches, as `embedder.model` in refdesk.toml."
+            f"The embedder in {folder} cannot be loaded: {error}. Give the folder of a sentence-transformers model, or "
+            "its name on a hub that this machine reaches, as `embedder.model` in refdesk.toml."
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,23 +134,25 @@ def add_document(connection: sqlite3.Connection, document: Document, shelf: int)
     return int(cursor.lastrowid or 0)
 
 
-def documents(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> Iterable[Document]:
-    """Documents whole, those for which the SQL condition `where` holds."""
-    rows = connection.execute(
+def document(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> Document | None:
+    """The document whole for which the SQL condition `where` holds, or None."""
+    row = connection.execute(
         "SELECT source, key, revision, title, url, kind, text, sections, pages, access"
         f" FROM document JOIN shelf ON shelf.id = shelf_id WHERE {where}",
         values,
+    ).fetchone()
+    if row is None:
+        return None
+    source, key, revision, title, url, kind, text, sections, pages, access = row
+    return Document(
+        source=source,
+        key=key,
+        revision=revision,
+        title=title,
+        url=url,
+        kind=kind,
+        text=text,
+        sections=tuple(Section(start, end, tuple(path), k) for start, end, path, k in json.loads(sections)),
+        pages=tuple(json.loads(pages)),
+        access=access_from_json(access),
     )
-    for source, key, revision, title, url, kind, text, sections, pages, access in rows:
-        yield Document(
-            source=source,
-            key=key,
-            revision=revision,
-            title=title,
-            url=url,
-            kind=kind,
-            text=text,
-            sections=tuple(Section(start, end, tuple(path), k) for start, end, path, k in json.loads(sections)),
-            pages=tuple(json.loads(pages)),
-            access=access_from_json(access),
-        )

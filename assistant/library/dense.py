@@ -97,7 +97,7 @@ def search_segments(segments: Iterable[Any], query: FloatArray, limit: int) -> l
 def remove_unnamed(folder: Path, named: Sequence[str]) -> None:
     """Deletes segment files that the catalog does not name: leftovers of runs that were not published."""
     keep = {f"{name}.faiss" for name in named}
-    for file in (folder / FOLDER).glob("*") if (folder / FOLDER).exists() else ():
+    for file in (folder / FOLDER).glob("*"):
         if file.name not in keep:
             file.unlink()
 

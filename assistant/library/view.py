@@ -146,7 +146,7 @@ class View:
     def document(self, source: str, key: str) -> Document | None:
         """The document whole, or None where there is none that the caller may read."""
         where = "source = ? AND key = ? AND shelf_id IN (SELECT value FROM json_each(?))"
-        return next(iter(catalog.documents(self._connection, where, (source, key, self._shelves))), None)
+        return catalog.document(self._connection, where, (source, key, self._shelves))
 
     def summaries(self) -> list[DocumentSummary]:
         """Every document that the caller may read, by source and key."""

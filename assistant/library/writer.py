@@ -90,7 +90,7 @@ class Writer:
 
     def document(self, source: str, key: str) -> Document | None:
         """The document of this item as it stands in this run."""
-        return next(iter(catalog.documents(self._connection, "source = ? AND key = ?", (source, key))), None)
+        return catalog.document(self._connection, "source = ? AND key = ?", (source, key))
 
     def moved(self, source: str, access: Access) -> set[str]:
         """The keys of a source's items that stand on another shelf than that of `access`."""
@@ -119,7 +119,7 @@ class Writer:
         for chunk in chunks:
             if document.text[chunk.start : chunk.end] != chunk.text:
                 raise ValueError(f"a chunk of {document.key} is not cut from its text: {chunk!r}")
-        self._remove_document(document.source, document.key)
+        self.drop_document(document.source, document.key)
         shelf = catalog.shelf_id(self._connection, document.access)
         document_id = catalog.add_document(self._connection, document, shelf)
         self._changed = True
@@ -135,12 +135,24 @@ class Writer:
 
     def remove(self, source: str, key: str) -> None:
         """Removes an item, with its document if it had one."""
-        self._remove_document(source, key)
+        self.drop_document(source, key)
         self._connection.execute("DELETE FROM item WHERE source = ? AND key = ?", (source, key))
 
     def drop_document(self, source: str, key: str) -> None:
-        """Removes the document of an item that is still there but can no longer be read."""
-        self._remove_document(source, key)
+        """Removes the document of an item, which may still be there although it can no longer be read."""
+        row = self._connection.execute(
+            "SELECT id, shelf_id FROM document WHERE source = ? AND key = ?", (source, key)
+        ).fetchone()
+        if row is None:
+            return
+        document_id, shelf = row
+        gone = {
+            int(i) for (i,) in self._connection.execute("SELECT id FROM chunk WHERE document_id = ?", (document_id,))
+        }
+        self._pending = [pending for pending in self._pending if pending[1] not in gone]
+        self._connection.executemany("INSERT INTO swept VALUES (?, ?)", ((chunk_id, shelf) for chunk_id in gone))
+        self._connection.execute("DELETE FROM document WHERE id = ?", (document_id,))
+        self._changed = True
 
     def publish(self) -> int:
         """Makes everything since the start visible at once and returns the generation.
@@ -158,21 +170,6 @@ class Writer:
         self._connection.execute("COMMIT")
         self._sweep()
         return generation
-
-    def _remove_document(self, source: str, key: str) -> None:
-        row = self._connection.execute(
-            "SELECT id, shelf_id FROM document WHERE source = ? AND key = ?", (source, key)
-        ).fetchone()
-        if row is None:
-            return
-        document_id, shelf = row
-        gone = {
-            int(i) for (i,) in self._connection.execute("SELECT id FROM chunk WHERE document_id = ?", (document_id,))
-        }
-        self._pending = [pending for pending in self._pending if pending[1] not in gone]
-        self._connection.executemany("INSERT INTO swept VALUES (?, ?)", ((chunk_id, shelf) for chunk_id in gone))
-        self._connection.execute("DELETE FROM document WHERE id = ?", (document_id,))
-        self._changed = True
 
     def _flush(self) -> None:
         if not self._pending:
@@ -200,18 +197,16 @@ class Writer:
         """One new segment for the run's new vectors and for what is left of segments that lost some."""
         import numpy as np
 
-        gone = [row[0] for row in self._connection.execute("SELECT chunk_id FROM swept WHERE shelf_id = ?", (shelf,))]
+        gone = {row[0] for row in self._connection.execute("SELECT chunk_id FROM swept WHERE shelf_id = ?", (shelf,))}
         named = [row[0] for row in self._connection.execute("SELECT name FROM segment WHERE shelf_id = ?", (shelf,))]
-        rows = self._new.pop(shelf, [])
+        rows = [row for row in self._new.pop(shelf, []) if row[0] not in gone]
         for name in named:
             ids, vectors = dense.read_segment(self._folder, name)
-            kept = ~np.isin(ids, gone)
+            kept = ~np.isin(ids, list(gone))
             if kept.all() and len(named) < _MOST_SEGMENTS:
                 continue
             self._connection.execute("DELETE FROM segment WHERE name = ?", (name,))
             rows += [(int(i), v) for i, v in zip(ids[kept], vectors[kept], strict=True)]
-        dead = set(gone)
-        rows = [row for row in rows if row[0] not in dead]
         if rows:
             self._write(shelf, rows)
 

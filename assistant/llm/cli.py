@@ -25,7 +25,7 @@ _NOT_RUNNING = 3
 @llm.command()
 def start() -> None:
     """Start vLLM with the configured model and wait until it answers."""
-    from assistant.llm import server as server
+    from assistant.llm import server
     from assistant.settings import load
 
     settings = load().llm
@@ -38,7 +38,7 @@ def start() -> None:
 @llm.command()
 def status(as_json: AS_JSON = False) -> None:
     """Say whether a server answers at the configured URL, and with which model."""
-    from assistant.llm import server as server
+    from assistant.llm import server
     from assistant.settings import load
 
     found = server.status(load().llm)
@@ -53,7 +53,7 @@ def status(as_json: AS_JSON = False) -> None:
 @llm.command()
 def stop() -> None:
     """Stop the server that `refdesk llm start` started, with all its processes."""
-    from assistant.llm import server as server
+    from assistant.llm import server
 
     with _progress() as report:
         stopped = server.stop(report)

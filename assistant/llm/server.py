@@ -22,6 +22,7 @@ Report = Callable[[str], None]
 
 _POLL_SECONDS = 0.5
 _STOP_SECONDS = 20.0
+_TAIL_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,6 @@ def _log() -> Path:
     return state_folder() / "llm.log"
 
 
-def _tail(lines: int = 15) -> str:
-    end = _log().read_text(errors="replace").splitlines()[-lines:]
+def _tail() -> str:
+    end = _log().read_text(errors="replace").splitlines()[-_TAIL_LINES:]
     return f"The end of {_log()}:\n" + "\n".join(f"    {line}" for line in end)

@@ -30,7 +30,8 @@ from assistant.settings import IngestSettings
 from ingest.parse.choose import parse
 from ingest.parse.foreign import reader_class
 
-REPLY_BYTES = 1000
+_MOST_DETAIL = 500
+"""Characters of an error's text that are handed on."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -155,7 +156,7 @@ def _child(slot: int, path: Path, settings: IngestSettings) -> NoReturn:
         try:
             result = asdict(parse(path, settings))
         except ParseError as error:
-            result = {"reason": error.reason, "detail": error.detail[: REPLY_BYTES // 2]}
+            result = {"reason": error.reason, "detail": error.detail[:_MOST_DETAIL]}
         data = json.dumps(result).encode()
         os.ftruncate(slot, 0)
         while data:

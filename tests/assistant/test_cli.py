@@ -86,6 +86,12 @@ def test_search_json(library: Path) -> None:
     assert passage["page"] is None
 
 
+def test_the_settings_say_how_many_passages(library: Path) -> None:
+    for k in (1, 2):
+        found = answer_of(refdesk("search", "choir", "--json", "--library", library, REFDESK_SEARCH__K=str(k)))
+        assert len(found["passages"]) == k
+
+
 def test_ask_json(library: Path) -> None:
     answer = answer_of(refdesk("ask", "How heavy is the tile calorimeter?", "--json", "--library", library))
     assert {"question", "text", "answered", "confidence", "mode", "citations", "passages", "generation"} <= set(answer)
@@ -151,7 +157,7 @@ def test_groups(documents: Path, tmp_path: Path) -> None:
         (["search"], "Missing argument"),
         (["search", "  "], "empty"),
         (["search", "q", "-k", "0"], "greater than or equal to 1"),
-        (["ask", "q", "--mode", "guess"], "extract or generate"),
+        (["ask", "q", "--mode", "guess"], "'extract', 'generate'"),
         (["index", "not-there"], "not-there"),
         (["index", ".", "--readers", " , "], "at least one group"),
         (["search", "caf\udce9"], "UTF-8"),
