@@ -55,7 +55,7 @@ _ORDINALS = {w: i + 3 for i, w in enumerate(_THIRD_ON.split())}
 _ELSEWHERE = re.compile(
     r"(?:https?://|www\.)[^\s)>\]]+"  # addresses
     r"|\barXiv:\s*\S+|\b10\.\d{4,}/\S+"  # identifiers of papers
-    r"|\[(?:[a-z]+\s*)?\d+(?:\s*[,;–-]\s*\d+)*\]"  # citation markers
+    r"|\[(?:[a-z]+\s*)?\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]"  # citation markers
     r"|</?[a-zA-Z][^<>]*>"  # HTML tags
     r"|\b(?:[Tt]able|[Ff]ig(?:ure|s?\.)|[Ee]q(?:uation|s?\.)|[Ss]ec(?:tion|t?\.)|[Cc]hapter|[Rr]ef\.|[Pp]assages?)[\s~]*\(?\d+(?:\.\d+)*\)?"
     r"|(?<![\d.])\d+(?:\.\d+){2,}(?!\.?\d)(?<!\.000)"  # versions, sections, addresses of machines
@@ -147,7 +147,17 @@ def missing(sentence: str, quote: str) -> list[Quantity]:
     if not (wanted := quantities(sentence)):
         return []
     held = quantities(quote)
-    return [q for q in wanted if not any(_holds(one, q, quote) for one in held) and not _named(sentence, q, quote)]
+    free = _without(quote, held)
+    return [q for q in wanted if not any(_holds(one, q, free) for one in held) and not _named(sentence, q, quote)]
+
+
+def _without(quote: str, held: list[Quantity]) -> str:
+    """The quote without its quantities: the unit of one number ("41 %") says nothing of another ("512")."""
+    parts, at = [], 0
+    for one in held:
+        parts.append(quote[at : one.start])
+        at = max(at, one.end)
+    return " ".join([*parts, quote[at:]])
 
 
 def _holds(one: Quantity, wanted: Quantity, quote: str) -> bool:

@@ -114,6 +114,8 @@ def test_digits_in_names_are_words(text: str) -> None:
         ("The energy is 13.6 TeV.", "| Energy (GeV) | 13.6 |", ["13.6 TeV"]),
         ("The energy is 13.6.", "an energy of 13.6 TeV", []),
         ("It ran for 10%.", "It ran for 10 days.", ["10%"]),
+        ("It used 512 % of 41 GPUs.", "It used 41 % of 512 GPUs.", ["512 %"]),
+        ("It began in [1999].", "It began in 2023.", ["1999"]),
         ("Rounded, it is 3.5.", "It is 3.54.", ["3.5"]),
         ("In Run 2 it grew.", "The Run-2 data grew.", []),
         ("In Run 3 it grew.", "The Run-2 data grew.", ["3"]),
