@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.embed import Embedder
-from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
+from assistant.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryNotFound
 from assistant.library import catalog, dense, lexical
 from assistant.library.lock import lock
 from assistant.library.view import View
@@ -48,11 +48,18 @@ class Library:
     def open_or_create(cls, path: str | Path, embedder: Embedder) -> Library:
         """The library in the folder `path`, made now for this embedder if there is none.
 
-        Raises as `open` does, and LibraryLocked where another process is making it.
+        Raises as `open` does, LibraryLocked where another process is making it, and LibraryError where no folder can
+        be made.
         """
         folder = Path(path)
         if not (folder / catalog.FILE).exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LibraryError(
+                    f"No library can be made at {folder.resolve()} ({error.strerror}). Name a folder that can be "
+                    "written to with --library."
+                ) from error
             about = {"embedder": embedder.name, "fingerprint": embedder.fingerprint}
             with lock(folder):
                 if not (folder / catalog.FILE).exists():  # else another process has just made it

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
+from assistant.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryNotFound
 from assistant.library import Library
 from assistant.text.passage_text import passage_text
 from assistant.types import Chunk, Document
@@ -199,6 +199,14 @@ def test_an_open_view_keeps_its_generation(tmp_path: Path, embedder: Embedder, p
 def test_no_library_is_said_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(LibraryNotFound, match="refdesk index"):
         Library.open(tmp_path)
+
+
+def test_a_library_where_no_folder_can_be_is_an_error_of_ours(tmp_path: Path, embedder: Embedder) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    for place in (file, file / "library"):
+        with pytest.raises(LibraryError, match="No library can be made at"):
+            Library.open_or_create(place, embedder)
 
 
 def test_another_embedder_is_refused(tmp_path: Path, embedder: Embedder, tiny_model: Path, publish: Publish) -> None:
