@@ -138,7 +138,8 @@ def _read(event: Any, url: str) -> tuple[str, bool]:
         ) from error
     if not isinstance(content, str | None):
         raise LLMGarbage(f"The server at {url} sent an event whose text is no text: {_excerpt(str(event))}.")
-    return content or "", reason is not None
+    # JSON can spell half of a surrogate pair ("\ud800"), which is no character and cannot be embedded or printed.
+    return (content or "").encode(errors="replace").decode(), reason is not None
 
 
 def _lost(url: str, error: BaseException) -> LLMUnavailable:

@@ -174,6 +174,12 @@ def test_every_byte_may_come_alone() -> None:
         assert answer(stub.url) == "Größe: 5 µm"
 
 
+def test_half_a_character_is_replaced() -> None:
+    half = b'data: {"choices": [{"delta": {"content": "a \\ud800 b"}, "finish_reason": "stop"}]}\n\n'
+    with serving(says(STREAM, half)) as stub:
+        assert answer(stub.url) == "a ? b"
+
+
 def test_events_without_text_are_passed_over() -> None:
     usage = b'data: {"choices": [], "usage": {"total_tokens": 3}}\n\n'
     role = b'data: {"choices": [{"delta": {"role": "assistant"}, "finish_reason": null}]}\n\n'
