@@ -31,26 +31,7 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
     from assistant.types import Access, Answer, Chunk, Citation, Document, Item, Passage, Section
 
-_HOME = {
-    "assistant.answering": ["Assistant"],
-    "assistant.errors": [
-        "LLMError",
-        "LLMGarbage",
-        "LLMUnavailable",
-        "LibraryDamaged",
-        "LibraryError",
-        "LibraryLocked",
-        "LibraryMismatch",
-        "LibraryNotFound",
-        "ModelNotFound",
-        "ParseError",
-        "RefdeskError",
-        "SettingsError",
-        "SourceError",
-    ],
-    "assistant.settings": ["Settings"],
-    "assistant.types": ["Access", "Answer", "Chunk", "Citation", "Document", "Item", "Passage", "Section"],
-}
+_HOMES = ("types", "errors", "settings", "answering")  # the quick ones to import first
 
 __all__ = [
     "Access",
@@ -80,7 +61,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(import_module(module), name)
+    if name in __all__:
+        for home in _HOMES:
+            if found := getattr(import_module(f"assistant.{home}"), name, None):
+                return found
     raise AttributeError(f"module 'assistant' has no attribute {name!r}")

@@ -63,7 +63,7 @@ def test_the_scores_are_what_they_say(embedder: Embedder) -> None:
     vectors = embedder.embed_passages(
         [question, "The laboratory keeps its knowledge in many places: The wiki (Confluence) holds more than 1M pages."]
     )
-    assert ranked[0].cosine == pytest.approx(float(vectors[0] @ vectors[1]), abs=0.02)  # int8 depends on the batch
+    assert ranked[0].cosine == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-5)
     assert ranked[0].coverage == 1.0  # wiki, page, hold
 
 
