@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -127,16 +128,22 @@ def _passage(passage: Passage) -> dict[str, Any]:
 
 def _print_passages(passages: list[Passage]) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
     console = Console()
     if not passages:
         console.print("Nothing found.")
     for passage in passages:
-        console.print(f"[bold]{passage.rank}. {escape(_place(passage))}[/bold]")
-        console.print(f"   {escape(passage.url)}", style="dim", soft_wrap=True, highlight=False)
-        console.print(escape(passage.text[:600]), highlight=False)
+        console.print(f"[bold]{passage.rank}. {_plain(_place(passage))}[/bold]")
+        console.print(f"   {_plain(passage.url)}", style="dim", soft_wrap=True, highlight=False)
+        console.print(_plain(passage.text[:600]), highlight=False)
         console.print()
+
+
+def _plain(text: str) -> str:
+    """Text of a document or model as it may reach a terminal: without control codes, and no markup to rich."""
+    from rich.markup import escape
+
+    return escape("".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc"))
 
 
 def _place(where: Any) -> str:
@@ -148,20 +155,19 @@ def _place(where: Any) -> str:
 def print_answer(answer: Answer) -> None:
     """The answer for people: text, the quotes that it rests on, and what else happened."""
     from rich.console import Console
-    from rich.markup import escape
 
     console = Console()
-    console.print(f"\n{escape(answer.text)}\n", highlight=False)
+    console.print(f"\n{_plain(answer.text)}\n", highlight=False)
     for citation in answer.citations:
-        console.print(f"[bold]\\[{citation.number}][/bold] {escape(_place(citation))}", highlight=False)
-        console.print(f"    “{escape(' '.join(citation.quote.split()))}”", highlight=False)
-        console.print(f"    {escape(citation.url)}", style="dim", soft_wrap=True, highlight=False)
+        console.print(f"[bold]\\[{citation.number}][/bold] {_plain(_place(citation))}", highlight=False)
+        console.print(f"    “{_plain(' '.join(citation.quote.split()))}”", highlight=False)
+        console.print(f"    {_plain(citation.url)}", style="dim", soft_wrap=True, highlight=False)
     if not answer.answered and answer.passages:
         console.print("The nearest passages:", highlight=False)
         for passage in answer.passages[:3]:
-            console.print(f"  {escape(_place(passage))}  {escape(passage.url)}", soft_wrap=True, highlight=False)
+            console.print(f"  {_plain(_place(passage))}  {_plain(passage.url)}", soft_wrap=True, highlight=False)
     way = {"extract": "quoted from the library", "generate": f"written by {answer.models.get('llm', 'the LLM')}"}
     how = f"{way[answer.mode]}, each sentence checked; " if answer.answered else ""
     console.print(f"\n({how}confidence {answer.confidence:.2f}, generation {answer.generation})", style="dim")
     for note in answer.notes:
-        console.print(f"Note: {escape(note)}", style="dim", highlight=False)
+        console.print(f"Note: {_plain(note)}", style="dim", highlight=False)

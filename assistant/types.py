@@ -108,7 +108,8 @@ class Passage:
     """A chunk that a search returned.
 
     `rank` counts from 1. `score` is BM25 (>= 0) for stage `lexical`, cosine (-1..1) for `dense`, and the sum of
-    reciprocal ranks (> 0) for `fused`; scores of different stages cannot be compared.
+    reciprocal ranks (> 0) for `fused`; scores of different stages cannot be compared. `page` is where it starts,
+    `page_breaks` are the offsets in the document at which a further page starts inside it.
     """
 
     rank: int
@@ -126,6 +127,7 @@ class Passage:
     start: int
     end: int
     text: str
+    page_breaks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ _LINE_SECONDS = 15.0
 def index(
     paths: Annotated[list[Path], typer.Argument(help="Folders and files to read, each a source of its own.")],
     library: LIBRARY = Path("library"),
-    readers: Annotated[str, typer.Option(help="Groups that may read these documents, any one of them.")] = "everyone",
+    readers: Annotated[
+        str | None, typer.Option(help="Groups that may read these documents; default: as before, else everyone.")
+    ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try files again that could not be read before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -39,14 +41,16 @@ def index(
     from assistant.types import Access
     from ingest.sync import build_library
 
-    groups = comma_separated(readers)
-    if not groups:
+    groups = comma_separated(readers or "")
+    if readers is not None and not groups:
         raise typer.BadParameter("name at least one group", param_hint="--readers")
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise typer.BadParameter(f"there is nothing at {', '.join(missing)}", param_hint="PATHS")
     with _progress(quiet=as_json) as progress:
-        report = build_library(paths, library, access=Access.of(*groups), retry=retry, progress=progress)
+        report = build_library(
+            paths, library, access=Access.of(*groups) if groups else None, retry=retry, progress=progress
+        )
     if as_json:
         print(json.dumps(asdict(report), ensure_ascii=False))
     else:

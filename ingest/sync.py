@@ -58,7 +58,7 @@ def build_library(
     paths: Iterable[str | Path],
     library: str | Path,
     *,
-    access: Access = PUBLIC,
+    access: Access | None = None,
     retry: bool = False,
     settings: Settings | None = None,
     progress: Progress | None = None,
@@ -66,7 +66,8 @@ def build_library(
     """Makes the library hold what is in the files and folders `paths`, touching only what changed.
 
     Each path is a source of its own: what vanished from it is removed, other sources stay. `access` says who may read
-    all of it. With `retry`, files that could not be read before are tried again although they did not change.
+    all of it; None keeps the rule that each source has, and lets everyone read a new one. With `retry`, files that
+    could not be read before are tried again although they did not change.
     `progress` is called with files done, files to do, and the key of the one just done.
 
     Raises SourceError if a path is not there or cannot be listed (nothing is changed then), LibraryLocked,
@@ -82,7 +83,8 @@ def build_library(
     with Library.open_or_create(library, embedder).writer(embedder) as writer:
         for folder, listing in zip(folders, listings, strict=True):
             source = writer.source_name(as_text(str(folder.root)), folder.name)
-            run = _SourceRun(writer, embedder, settings, source, access, retry)
+            rule = access or writer.access_of(source) or PUBLIC
+            run = _SourceRun(writer, embedder, settings, source, rule, retry)
             for line in run.lines(listing):
                 lines.append(line)
                 if progress:

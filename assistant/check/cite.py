@@ -211,6 +211,7 @@ def _says_the_opposite(sentence: str, quote: _Quote) -> bool:
 
 def _citation(sentence: str, quote: _Quote, support: float) -> Citation:
     passage = quote.passage
+    start = passage.start + quote.start
     return Citation(
         number=passage.rank,
         sentence=sentence,
@@ -221,8 +222,8 @@ def _citation(sentence: str, quote: _Quote, support: float) -> Citation:
         key=passage.key,
         revision=passage.revision,
         url=passage.url,
-        page=passage.page,
+        page=passage.page and passage.page + sum(one <= start for one in passage.page_breaks),
         section=passage.section,
-        start=passage.start + quote.start,
+        start=start,
         end=passage.start + quote.end,
     )

@@ -113,7 +113,7 @@ class View:
         """The hits with their text, in the order given, ranked from 1."""
         rows = self._connection.execute(
             'SELECT chunk.id, title, source, key, revision, url, document.kind, page, section, start, "end",'
-            ' substr(text, start + 1, "end" - start)'
+            ' substr(text, start + 1, "end" - start), pages'
             " FROM chunk JOIN document ON document.id = document_id"
             " WHERE chunk.id IN (SELECT value FROM json_each(?)) AND shelf_id IN (SELECT value FROM json_each(?))",
             (json.dumps([chunk_id for chunk_id, _ in hits]), self._shelves),
@@ -121,7 +121,7 @@ class View:
         found = {int(row[0]): row for row in rows}
         passages: list[Passage] = []
         for chunk_id, score in hits:
-            _, title, source, key, revision, url, kind, page, section, start, end, text = found[chunk_id]
+            _, title, source, key, revision, url, kind, page, section, start, end, text, pages = found[chunk_id]
             passages.append(
                 Passage(
                     rank=len(passages) + 1,
@@ -139,6 +139,7 @@ class View:
                     start=start,
                     end=end,
                     text=text,
+                    page_breaks=tuple(offset for offset in json.loads(pages) if start < offset < end),
                 )
             )
         return passages

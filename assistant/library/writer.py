@@ -92,6 +92,13 @@ class Writer:
         """The document of this item as it stands in this run."""
         return catalog.document(self._connection, "source = ? AND key = ?", (source, key))
 
+    def access_of(self, source: str) -> Access | None:
+        """The rule of a source's items, or None where it has none yet."""
+        row = self._connection.execute(
+            "SELECT access FROM item JOIN shelf ON shelf.id = shelf_id WHERE source = ? LIMIT 1", (source,)
+        ).fetchone()
+        return catalog.access_from_json(row[0]) if row else None
+
     def moved(self, source: str, access: Access) -> set[str]:
         """The keys of a source's items that stand on another shelf than that of `access`."""
         shelf = catalog.shelf_id(self._connection, access)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from assistant.library import Library
 from assistant.library.view import ANY, Filter
 from assistant.search import fuse, search
 from assistant.settings import SearchSettings, Settings
-from assistant.types import Passage, Stage
+from assistant.types import Chunk, Document, Passage, Stage
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
@@ -146,3 +147,18 @@ def test_several_threads_find_the_same(desk: Assistant) -> None:
     expected = [desk.search(question) for question in questions]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(desk.search, questions)) == expected
+
+
+def test_a_passage_knows_where_further_pages_start(
+    embedder: Embedder, make: Callable[..., Document], tmp_path: Path
+) -> None:
+    text = "The dipole is long. The quadrupole is short. The sextupole is shorter."
+    document = replace(make("magnets", text, kind="pdf"), pages=(0, 20, 45))
+    chunk = Chunk(4, len(text), text[4:], (), 1)
+    library = Library.open_or_create(tmp_path / "paged", embedder)
+    with library.writer(embedder) as writer:
+        writer.put(document, [chunk])
+        writer.publish()
+    with library.view() as view:
+        (passage,) = view.passages(view.search_lexical("dipole", 1), "lexical")
+    assert (passage.page, passage.page_breaks) == (1, (20, 45))

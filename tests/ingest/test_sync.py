@@ -13,7 +13,7 @@ import pytest
 from assistant import Assistant
 from assistant.errors import LibraryLocked, SourceError
 from assistant.library import Library
-from assistant.types import Access, Document
+from assistant.types import PUBLIC, Access, Document
 from ingest.sync import Report, build_library
 
 Build = Callable[..., Report]
@@ -138,6 +138,14 @@ def test_a_file_that_breaks_and_is_mended(build: Build, library: Path, folder: P
     assert contents(library) == fresh(folder, tmp_path)
 
 
+def test_indexing_again_without_naming_readers_keeps_them(build: Build, library: Path) -> None:
+    build(access=Access.of("hr"))
+    (library.parent / "documents" / "new.md").write_text("# New\n\nSalaries rise by 3 %.\n")
+    build()
+    assert Assistant.open(library).documents() == []
+    assert len(Assistant.open(library).as_user({"hr"}).documents()) == len(FILES) + 1
+
+
 def test_other_readers_move_documents_without_embedding(
     build: Build, library: Path, folder: Path, tmp_path: Path
 ) -> None:
@@ -153,7 +161,7 @@ def test_other_readers_move_documents_without_embedding(
     assert (len(documents), len(items)) == (3, 5)
     assert {d.access for d in documents} == {board}
     before = contents(library, ("board",))[1]
-    build()
+    build(access=PUBLIC)
     assert contents(library)[1] == before
 
 

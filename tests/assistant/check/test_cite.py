@@ -157,3 +157,13 @@ def test_nothing_unchecked_appears_whatever_the_draft(draft: str) -> None:
     for citation in outcome.citations:
         header = TABLE.split("\n")[0] if citation.number == 4 else ""
         assert not missing(citation.sentence, f"{header}\n{citation.quote}")
+
+
+def test_a_citation_names_the_page_of_its_quote() -> None:
+    text = "The magnet is 12 m long. It is cooled to 1.9 K."
+    shown = Passage(1, 1.0, "fused", 1, "Magnets", "s", "k", "r", "", "pdf", 3, (), 100, 100 + len(text), text, (124,))
+    outcome = check("The magnet is 12 m long [1]. It is cooled to 1.9 K [1].", [shown], 0.5)
+    assert [(one.quote, one.page) for one in outcome.citations] == [
+        ("The magnet is 12 m long.", 3),
+        ("It is cooled to 1.9 K.", 4),
+    ]
