@@ -59,7 +59,8 @@ def finish(draft: Draft, path: Path) -> Parsed:
     text = "\n\n".join(kept)
     if not text.strip():
         raise ParseError("empty", f"{path.name} holds no text")
-    title = one_line(draft.title) or first_heading(text) or one_line(path.stem) or "untitled"
+    stem = path.stem.replace("_", " ") if draft.kind == "mediawiki" else path.stem  # as MediaWiki writes page names
+    title = one_line(draft.title) or first_heading(text) or one_line(stem) or "untitled"
     return Parsed(title, draft.kind, text, tuple(min(page, len(text)) for page in pages) if draft.paged else ())
 
 

@@ -297,6 +297,13 @@ DUMP = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/"><siteinfo
 </mediawiki>"""
 
 
+def test_a_mediawiki_page_has_its_name_for_a_title(parsed: Reader) -> None:
+    assert (
+        parsed("Beam_dump_(LHC).mediawiki", "It stops the beam.\n\n== Use ==\n\nTwice a day.\n").title
+        == "Beam dump (LHC)"
+    )
+
+
 def test_mediawiki_dump(parsed: Reader) -> None:
     found = parsed("dump.xml", DUMP)
     assert (found.title, found.kind) == ("Wiki", "mediawiki")
