@@ -121,7 +121,7 @@ def app_url(library: Path, running_app: StartApp) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, its event loop keeps others of this thread from running
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 

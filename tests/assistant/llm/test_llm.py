@@ -198,7 +198,11 @@ def test_ctrl_c_while_it_starts(machine: Machine) -> None:
     environment["REFDESK_LLM__MODEL"] = settings.model
     code = "from assistant.llm.cli import llm; llm()"
     shell = subprocess.Popen(
-        [sys.executable, "-c", code, "start"], env=environment, stderr=subprocess.PIPE, cwd=Path(__file__).parents[3]
+        [sys.executable, "-c", code, "start"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
     )
     engine = machine.engine()
     assert engine in running()

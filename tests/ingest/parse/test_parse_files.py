@@ -130,7 +130,12 @@ def test_no_process_outlives_the_caller(tmp_path: Path, how: signal.Signals) -> 
         "for path, answer in parse_files([Path(sys.argv[1])], settings):\n    print(answer)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    caller = subprocess.Popen([sys.executable, script, stuck], env=environment, stderr=subprocess.DEVNULL)
+    caller = subprocess.Popen(
+        [sys.executable, script, stuck],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
+    )
     try:
         assert wait_until(stuck.with_suffix(".grandchild").exists)
         pids = [int(stuck.with_suffix(end).read_text()) for end in (".pid", ".grandchild")] + servers_of(caller.pid)
