@@ -149,7 +149,8 @@ def test_search(page: Page, app_url: str, violations: Violations) -> None:
     page.get_by_role("option", name="rst").click()
     expect(found).to_have_count(1)
     expect(found).to_contain_text("Harbour rules")
-    page.keyboard.press("Escape")
+    page.get_by_label("Only these kinds").press("Escape")
+    expect(page.get_by_role("listbox")).to_have_count(0)  # it closes after a moment
     narrow(page)
     assert not violations(page)
     assert fits(page)
