@@ -47,7 +47,8 @@ def split(document: Document, token_starts: TokenStarts, max_tokens: int) -> lis
     starts = token_starts(document.text)
     found = []
     for start, section in _readable(document):
-        room = max_tokens - len(token_starts(passage_text(document.title, section.path, "")))
+        joined = [one for one in document.sections if start <= one.start < section.end]
+        room = max_tokens - max(len(token_starts(passage_text(document.title, one.path, ""))) for one in joined)
         if room < LEAST_ROOM:
             raise ValueError(
                 f"The headings of {document.key!r} leave {room} of max_tokens={max_tokens} tokens for its text, and "
@@ -56,7 +57,8 @@ def split(document: Document, token_starts: TokenStarts, max_tokens: int) -> lis
         cutter = _Cutter(document.text, starts, token_starts, room)
         for a, b in _packed(cutter.pieces(start, section.end), room):
             page = bisect_right(document.pages, a) or None
-            found.append(Chunk(a, b, document.text[a:b], section.path, page, section.kind))
+            owner = next(one for one in joined if b <= one.end)  # so many bare headings may fill a chunk of their own
+            found.append(Chunk(a, b, document.text[a:b], owner.path, page, owner.kind))
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assistant.text.blocks import blocks
@@ -175,6 +175,7 @@ MARKDOWN = st.lists(PARTS | ROWS, max_size=40).map("\n".join)
 
 
 @settings(max_examples=300, deadline=None)
+@example("# Head\n" * 6 + "## Sub head\n漢字かな。カナ", "", 24)
 @given(MARKDOWN, st.sampled_from(["", "A title"]), st.integers(24, 80))
 def test_nothing_is_lost_repeated_or_too_long(text: str, title: str, max_tokens: int) -> None:
     whole = document(text, title)
