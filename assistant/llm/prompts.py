@@ -1,8 +1,8 @@
 """What the language model is told: the rules, the question, and what the library says.
 
 A model that can read much is shown whole passages and writes. A small one is shown only the sentences that answer best
-and copies: of 24 questions about the demonstration documents, SmolLM2-135M then answers 13 rightly after the check,
-and 1 when it is shown passages with an example of an answer.
+and copies: of 24 questions about the demonstration documents, SmolLM2-135M then answered 13 rightly after the check in
+a trial without the rules below, and 1 when it was shown passages with an example of an answer.
 """
 
 from __future__ import annotations
