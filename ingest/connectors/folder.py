@@ -52,40 +52,54 @@ class Folder:
 
         Raises SourceError where a folder cannot be listed, because its files must not look as if they were gone.
         """
-        if self.root.is_file():
-            yield from self._listed(self.root, self.root.name)
-            return
-        for folder, folders, files in os.walk(self.root, onerror=_refuse):
-            folders[:] = sorted(name for name in folders if not _left_out(Path(folder) / name))
-            linked = [name for name in folders if (Path(folder) / name).is_symlink()]
-            for name in sorted([*files, *linked]):
-                path = Path(folder) / name
-                yield from self._listed(path, path.relative_to(self.root).as_posix())
-
-    def _listed(self, path: Path, name: str) -> Iterator[ListedFile]:
         try:
-            status = path.lstat()
-            inside = True
-            if path.is_symlink():
-                target = Path(os.path.realpath(path))  # Path.resolve raises where links lead round in a ring
-                inside = target.is_file() and target.is_relative_to(self.root)
-                status = target.stat() if inside else status
-        except FileNotFoundError:
-            return  # gone since the folder was listed
+            if self.root.is_file():
+                yield self._listed(str(self.root), self.root.name, self.root.lstat(), linked=False)
+                return
+            yield from self._below(str(self.root), "")
         except OSError as error:
             _refuse(error)
-        regular = stat.S_ISREG(status.st_mode)
+
+    def _below(self, folder: str, prefix: str) -> Iterator[ListedFile]:
+        """The files of one folder, by name, then those of its folders. One look at the disk a file."""
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        if prefix and any(entry.name == catalog.FILE for entry in entries):
+            return
+        folders = []
+        for entry in entries:
+            linked = entry.is_symlink()
+            is_folder = Path(entry.path).is_dir() if linked else entry.is_dir()  # a ring of links is none
+            if is_folder and _left_out(entry, linked=linked):
+                continue
+            if is_folder and not linked:
+                folders.append(entry)
+                continue
+            try:
+                yield self._listed(entry.path, prefix + entry.name, entry.stat(follow_symlinks=False), linked=linked)
+            except FileNotFoundError:
+                continue  # gone since the folder was listed
+        for entry in folders:
+            yield from self._below(entry.path, f"{prefix}{entry.name}/")
+
+    def _listed(self, path: str, key: str, status: os.stat_result, *, linked: bool) -> ListedFile:
+        inside = True
+        if linked:
+            target = Path(os.path.realpath(path))  # Path.resolve raises where links lead round in a ring
+            inside = target.is_file() and target.is_relative_to(self.root)
+            status = target.stat() if inside else status
         stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
-        yield ListedFile(as_text(name), path, stamp, inside, regular)
+        return ListedFile(as_text(key), Path(path), stamp, inside, stat.S_ISREG(status.st_mode))
 
 
 def as_text(name: str) -> str:
     """A file's name as text: its bytes as UTF-8, and those that are none as \\xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _left_out(folder: Path) -> bool:
-    return folder.name in _VERSION_CONTROL or (folder / catalog.FILE).exists()
+def _left_out(folder: os.DirEntry[str], *, linked: bool) -> bool:
+    """Whether a folder is version control's, or a link to a library; a library itself is known when it is listed."""
+    return folder.name in _VERSION_CONTROL or (linked and Path(folder.path, catalog.FILE).exists())
 
 
 def revision(path: Path) -> str:
