@@ -1,9 +1,9 @@
-"""The process that reads files for `parse_files`: it imports the parsers once and forks for each file.
+"""The process that reads files for `parse_files`: it imports each parser once and forks for each file.
 
 Started as `python -m ingest.parse.child`, never imported. The first line on its standard input holds the settings and
-is answered by one line; each further line asks for one file, `{"slot": FD, "path": PATH}`, and is answered by
-`{"slot": FD}` once the result stands in the file FD, or by `{"slot": FD, "reason": ..., "detail": ...}` if the child
-was ended before. At the end of its input it ends whatever is running, and itself.
+is answered by one line; each further line asks for what one child is to read, `{"slot": FD, "paths": [PATH, ...]}`, and
+is answered by `{"slot": FD}` once the list of results stands in the file FD, or by `{"slot": FD, "reason": ...,
+"detail": ...}` if the child was ended before. At the end of its input it ends whatever is running, and itself.
 
 A child has its own session, so that pandoc dies with it, and limits on address space, CPU and wall time.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import json
 import os
 import resource
@@ -20,6 +21,7 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
@@ -27,7 +29,7 @@ from typing import Any, NoReturn
 
 from assistant.errors import ParseError, SettingsError
 from assistant.settings import IngestSettings
-from ingest.parse.choose import parse
+from ingest.parse.choose import LIBRARIES, SUFFIXES, parse
 from ingest.parse.foreign import reader_class
 
 _MOST_DETAIL = 500
@@ -51,26 +53,33 @@ def main() -> None:
         _say({"settings_error": str(error)})
         return
     _say({})
-    gc.collect()
-    gc.freeze()  # so that a child's garbage collection does not copy all memory
+    _freeze()
     _serve(settings)
 
 
 def _import_parsers(settings: IngestSettings) -> None:
-    """Import all that any child may need, which they then share."""
-    import mwparserfromhell  # noqa: F401
-    import nbformat  # noqa: F401
-    import openpyxl  # noqa: F401
-    import pptx  # noqa: F401
-    import pypdfium2  # noqa: F401
-    import trafilatura  # noqa: F401
-
+    """Import what a child needs of our own and the user's readers, which all children then share."""
     from ingest.parse import confluence, html, jats, markup, mediawiki, notebook, office, pdf, twiki  # noqa: F401
     from ingest.parse.pandoc import program
 
     program()
     for suffix, dotted in settings.readers.items():
         reader_class(suffix, dotted)
+
+
+def _import_library(path: Path) -> None:
+    """Import the large library that reads such a file, the first time that there is one: all children then share it,
+    and a run that meets only light files neither waits for it nor copies its memory at each fork."""
+    library = LIBRARIES.get(SUFFIXES.get(path.suffix.lower(), ""))
+    if library and library not in sys.modules:
+        importlib.import_module(library)
+        _freeze()
+
+
+def _freeze() -> None:
+    """So that a child's garbage collection does not copy all memory."""
+    gc.collect()
+    gc.freeze()
 
 
 def _say(reply: dict[str, Any]) -> None:
@@ -105,9 +114,12 @@ def _serve(settings: IngestSettings) -> None:
 
 
 def _start(request: dict[str, Any], settings: IngestSettings) -> _Running:
+    paths = [Path(os.fsdecode(bytes.fromhex(path))) for path in request["paths"]]
+    for path in paths:
+        _import_library(path)
     pid = os.fork()
     if pid == 0:
-        _child(request["slot"], Path(os.fsdecode(bytes.fromhex(request["path"]))), settings)
+        _child(request["slot"], paths, settings)
     return _Running(request["slot"], pid, time.monotonic() + settings.parse_seconds)
 
 
@@ -148,16 +160,12 @@ def _kill(pid: int) -> None:
             continue
 
 
-def _child(slot: int, path: Path, settings: IngestSettings) -> NoReturn:
-    """Read `path`, write the result to `slot` as JSON, and exit with 0 if that was possible."""
+def _child(slot: int, paths: Sequence[Path], settings: IngestSettings) -> NoReturn:
+    """Read `paths`, write the results to `slot` as JSON, and exit with 0 if that was possible."""
     code = 1
     try:
         _confine(settings)
-        try:
-            result = asdict(parse(path, settings))
-        except ParseError as error:
-            result = {"reason": error.reason, "detail": error.detail[:_MOST_DETAIL]}
-        data = json.dumps(result).encode()
+        data = json.dumps([_result(path, settings) for path in paths]).encode()
         os.ftruncate(slot, 0)
         while data:
             os.lseek(slot, 0, os.SEEK_END)
@@ -165,6 +173,13 @@ def _child(slot: int, path: Path, settings: IngestSettings) -> NoReturn:
         code = 0
     finally:
         os._exit(code)  # whatever happened: a child must never go on as a second server
+
+
+def _result(path: Path, settings: IngestSettings) -> dict[str, Any]:
+    try:
+        return asdict(parse(path, settings))
+    except ParseError as error:
+        return {"reason": error.reason, "detail": error.detail[:_MOST_DETAIL]}
 
 
 def _confine(settings: IngestSettings) -> None:

@@ -37,6 +37,17 @@ SUFFIXES = {
     ".txt": "text",
 }
 
+LIBRARIES = {
+    "pdf": "pypdfium2",
+    "pptx": "pptx",
+    "xlsx": "openpyxl",
+    "html": "trafilatura",
+    "mediawiki": "mwparserfromhell",
+    "xml": "mwparserfromhell",
+    "notebook": "nbformat",
+}
+"""The library that reads a kind, where importing it takes long. Parsers import it only when they use it."""
+
 # What parsers raise on broken input when they do not notice that it is broken.
 _BROKEN = (
     ArithmeticError,
@@ -55,8 +66,11 @@ _BROKEN = (
 )
 
 
-def check(path: Path, settings: IngestSettings) -> None:
-    """Refuse what needs no look inside: raises ParseError unsupported, unreadable, empty or too_large."""
+def check(path: Path, settings: IngestSettings) -> int:
+    """Refuse what needs no look inside: raises ParseError unsupported, unreadable, empty or too_large.
+
+    Returns the file's size in bytes.
+    """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES and suffix not in settings.readers:
         raise ParseError("unsupported", f"no parser for {suffix or 'files without a suffix'}")
@@ -70,6 +84,13 @@ def check(path: Path, settings: IngestSettings) -> None:
         raise ParseError("empty", "0 bytes")
     if status.st_size > settings.max_file_mb * 1e6:
         raise ParseError("too_large", f"{status.st_size / 1e6:.1f} MB, allowed are {settings.max_file_mb:g}")
+    return status.st_size
+
+
+def is_plain(path: Path, settings: IngestSettings) -> bool:
+    """Whether the file's suffix says that it is text that we read without another program or library."""
+    suffix = path.suffix.lower()
+    return SUFFIXES.get(suffix) in ("markdown", "text") and suffix not in settings.readers
 
 
 def parse(path: Path, settings: IngestSettings) -> Parsed:

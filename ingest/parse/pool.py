@@ -1,4 +1,8 @@
-"""Read many files, each in a limited child process, with the results in the order of the files."""
+"""Read many files, each in a limited child process, with the results in the order of the files.
+
+To fork for a file takes a hundred times as long as to read a small page of Markdown, so a child reads several of those
+in turn. If it breaks down, each of them is read again in a child of its own: a file's verdict never depends on others.
+"""
 
 from __future__ import annotations
 
@@ -16,33 +20,55 @@ from typing import IO, Any
 
 from assistant.errors import ParseError, RefdeskError, SettingsError
 from assistant.settings import IngestSettings
-from ingest.parse.choose import check
+from ingest.parse.choose import check, is_plain
 from ingest.parse.parsed import Parsed
 
 _AHEAD = 4
-"""Files asked for before the first of them is wanted, for each worker: a slow file must not leave the others idle."""
+"""Requests made before the first of them is wanted, for each worker: a slow file must not leave the others idle."""
+_TOGETHER = 16
+"""Small pages of text that one child reads."""
+_SMALL = 65_536
+"""Bytes up to which a page is small."""
+
+_Batch = tuple[Path, ...]
+_Answer = Parsed | ParseError
 
 
-def parse_files(paths: Iterable[Path], settings: IngestSettings) -> Iterator[tuple[Path, Parsed | ParseError]]:
+def parse_files(paths: Iterable[Path], settings: IngestSettings) -> Iterator[tuple[Path, _Answer]]:
     """Read `paths` one by one or several at once, as `settings.workers` says; what cannot be read comes as its error.
 
-    The paths are taken as the results are, a few ahead, so both may be endless. Each file is read in a process of its
-    own that dies with this one, with the iterator, or when it exceeds the limits in `settings`. Raises SettingsError
-    for a reader that cannot be imported, and RefdeskError if the process that starts the children ends.
+    The paths are taken as the results are, some ahead, so both may be endless. Each file is read in a process that
+    dies with this one, with the iterator, or when it exceeds the limits in `settings`. Raises SettingsError for a
+    reader that cannot be imported, and RefdeskError if the process that starts the children ends.
     """
-    ahead: deque[tuple[Path, int | ParseError]] = deque()
+    ahead: deque[tuple[_Batch, int | ParseError]] = deque()
     with _Server(settings) as server:
-        for path in paths:
+        for batch, refused in _batches(paths, settings):
             if len(ahead) == _AHEAD * settings.workers:
-                yield server.collect(*ahead.popleft())
-            try:
-                check(path, settings)
-            except ParseError as error:
-                ahead.append((path, error))
-            else:
-                ahead.append((path, server.submit(path)))
+                yield from server.collect(*ahead.popleft())
+            ahead.append((batch, refused or server.submit(batch)))
         while ahead:
-            yield server.collect(*ahead.popleft())
+            yield from server.collect(*ahead.popleft())
+
+
+def _batches(paths: Iterable[Path], settings: IngestSettings) -> Iterator[tuple[_Batch, ParseError | None]]:
+    """The paths in their order: small pages of text together, all others alone, with their error if they have one."""
+    together: list[Path] = []
+    for path in paths:
+        refused = None
+        try:
+            small = check(path, settings) <= _SMALL and is_plain(path, settings)
+        except ParseError as error:
+            small, refused = False, error
+        if small:
+            together.append(path)
+        if together and (not small or len(together) == _TOGETHER):
+            yield tuple(together), None
+            together = []
+        if not small:
+            yield (path,), refused
+    if together:
+        yield tuple(together), None
 
 
 class _Server:
@@ -71,11 +97,11 @@ class _Server:
             self._process.stdout.close()
         self._resources.close()
 
-    def submit(self, path: Path) -> int:
-        """Ask for `path`; the answer is the slot that its result will come in."""
+    def submit(self, batch: _Batch) -> int:
+        """Ask for the files of a batch; the answer is the slot that their results will come in."""
         process = self._process or self._start()
         slot = self._free.pop()
-        request = {"slot": slot, "path": os.fsencode(path.absolute()).hex()}
+        request = {"slot": slot, "paths": [os.fsencode(path.absolute()).hex() for path in batch]}
         assert process.stdin
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -84,21 +110,26 @@ class _Server:
             raise self._broken() from error
         return slot
 
-    def collect(self, path: Path, slot: int | ParseError) -> tuple[Path, Parsed | ParseError]:
-        """Wait for the result in `slot`."""
+    def collect(self, batch: _Batch, slot: int | ParseError) -> Iterator[tuple[Path, _Answer]]:
+        """Wait for the results in `slot`."""
         if isinstance(slot, ParseError):
-            return path, slot
+            yield batch[0], slot
+            return
         while slot not in self._replies:
             reply = self._read()
             self._replies[reply["slot"]] = reply
-        reply = self._replies.pop(slot)
-        if "reason" not in reply:
-            reply = json.loads(os.pread(slot, os.fstat(slot).st_size, 0))
-            os.ftruncate(slot, 0)
+        broken = self._replies.pop(slot)
+        results = [] if "reason" in broken else json.loads(os.pread(slot, os.fstat(slot).st_size, 0))
+        os.ftruncate(slot, 0)
         self._free.append(slot)
-        if "reason" in reply:
-            return path, ParseError(reply["reason"], reply["detail"])
-        return path, Parsed(reply["title"], reply["kind"], reply["text"], tuple(reply["pages"]))
+        if results:
+            for path, result in zip(batch, results, strict=True):
+                yield path, _answer(result)
+        elif len(batch) == 1:
+            yield batch[0], _answer(broken)
+        else:
+            for path in batch:
+                yield from self.collect((path,), self.submit((path,)))
 
     def _start(self) -> subprocess.Popen[bytes]:
         for _ in range(_AHEAD * self._settings.workers):
@@ -148,3 +179,9 @@ class _Server:
         last = self._errors.read().decode("utf-8", "replace").strip().splitlines()[-1:]
         code = self._process.wait()
         return RefdeskError(f"The process that reads files ended with code {code}: {''.join(last) or 'no message'}")
+
+
+def _answer(result: dict[str, Any]) -> _Answer:
+    if "reason" in result:
+        return ParseError(result["reason"], result["detail"])
+    return Parsed(result["title"], result["kind"], result["text"], tuple(result["pages"]))

@@ -161,7 +161,7 @@ def test_a_script_without_guard_is_run_once(tmp_path: Path) -> None:
     assert done.stdout == "begin\n['Page']\n"
 
 
-def test_results_keep_the_order_and_paths_are_taken_a_few_ahead(tmp_path: Path) -> None:
+def test_results_keep_the_order_and_paths_are_taken_some_ahead(tmp_path: Path) -> None:
     taken: list[int] = []
 
     def endless() -> Iterator[Path]:
@@ -174,11 +174,26 @@ def test_results_keep_the_order_and_paths_are_taken_a_few_ahead(tmp_path: Path) 
             number += 1
 
     answers = parse_files(endless(), limits(seconds=30))
-    for number in range(40):
+    for number in range(400):
         path, answer = next(answers)
         assert (path.name, reason(answer)) == (f"{number}.md", f"text: '# {number}'")
-        assert len(taken) <= number + 10
+        assert len(taken) <= number + 10 * 16
     answers.close()  # type: ignore[attr-defined]
+
+
+def test_a_page_that_breaks_its_child_leaves_the_pages_beside_it_alone(tmp_path: Path) -> None:
+    """Pages that one child reads: among them one that takes too long, and one that is no text."""
+    pages = [tmp_path / f"{number}.md" for number in range(12)]
+    for page in pages:
+        page.write_text(f"# {page.stem}\n")
+    pages[5].write_text("a" + " " * 60_000 + "b")  # each blank could begin those that end the line
+    pages[8].write_bytes(b"\x00\x01\x02" * 100)
+    answers = read(limits(seconds=1), *pages)
+    found = [reason(answer) for answer in answers]
+    assert found[5] == "timeout"
+    assert found[8] == reason(read(limits(seconds=1), pages[8])[0])
+    assert isinstance(answers[8], ParseError)
+    assert [found[n] for n in range(12) if n not in (5, 8)] == [f"text: '# {n}'" for n in range(12) if n not in (5, 8)]
 
 
 def test_a_slow_file_does_not_hold_up_the_others(tmp_path: Path) -> None:
