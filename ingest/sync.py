@@ -61,13 +61,15 @@ def build_library(
     access: Access | None = None,
     retry: bool = False,
     settings: Settings | None = None,
+    embedder: Embedder | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Makes the library hold what is in the files and folders `paths`, touching only what changed.
 
     Each path is a source of its own: what vanished from it is removed, other sources stay. `access` says who may read
     all of it; None keeps the rule that each source has, and lets everyone read a new one. With `retry`, files that
-    could not be read before are tried again although they did not change.
+    could not be read before are tried again although they did not change. `embedder` stands in for the one that the
+    settings name.
     `progress` is called with files done, files to do, and the key of the one just done.
 
     Raises SourceError if a path is not there or cannot be listed (nothing is changed then), LibraryLocked,
@@ -77,7 +79,7 @@ def build_library(
     settings = settings or load()
     folders = [Folder(Path(path)) for path in paths]
     listings = [list(folder.list()) for folder in folders]
-    embedder = open_embedder(settings.embedder)
+    embedder = embedder or open_embedder(settings.embedder)
     lines: list[Line] = []
     total = sum(len(listing) for listing in listings)
     with Library.open_or_create(library, embedder).writer(embedder) as writer:
