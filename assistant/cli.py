@@ -19,6 +19,7 @@ import typer
 
 from assistant.cli_options import AS_GROUPS, AS_JSON, KINDS, LIBRARY, MODE, SOURCES, comma_separated
 from assistant.errors import RefdeskError
+from assistant.library.cli import commands as library_commands
 from assistant.llm.cli import llm
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 commands.add_typer(llm, name="llm")
+commands.add_typer(library_commands)
 
 
 def main() -> None:

@@ -6,7 +6,11 @@
     ├── LibraryError
     │   ├── LibraryNotFound    there is no library at this path
     │   ├── LibraryLocked      another process is writing to it
-    │   ├── LibraryMismatch    made with another embedder, or by a newer Refdesk
+    │   ├── LibraryMismatch    made with another embedder
+    │   ├── LibraryTooNew      made by a newer Refdesk
+    │   ├── LibraryTooOld      made by an older Refdesk; `refdesk migrate` brings it up to date
+    │   ├── LibraryReadOnly    it can be read, but not written
+    │   ├── LibraryDiskFull    there was no room to write
     │   └── LibraryDamaged     a file is missing or does not hold what it should
     ├── SourceError            a source as a whole could not be listed; nothing is removed
     ├── ParseError             one item could not be read; has `.reason`
@@ -45,6 +49,22 @@ class LibraryLocked(LibraryError):
 
 
 class LibraryMismatch(LibraryError):
+    pass
+
+
+class LibraryTooNew(LibraryError):
+    pass
+
+
+class LibraryTooOld(LibraryError):
+    pass
+
+
+class LibraryReadOnly(LibraryError):
+    pass
+
+
+class LibraryDiskFull(LibraryError):
     pass
 
 

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 def fuse(rankings: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
     """Reciprocal rank fusion: a chunk's score is the sum of 1 / (k + rank) over the rankings that hold it.
 
-    Best first, equal scores by chunk id. Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms Condorcet
-    and individual rank learning methods", SIGIR 2009, with ranks from 1.
+    Best first, equal scores by `Hit.order`. Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms
+    Condorcet and individual rank learning methods", SIGIR 2009, with ranks from 1.
     """
-    scores: dict[int, float] = defaultdict(float)
+    scores: dict[Hit, float] = defaultdict(float)
     for ranking in rankings:
-        for rank, (chunk_id, _) in enumerate(ranking, start=1):
-            scores[chunk_id] += 1 / (k + rank)
-    return sorted(scores.items(), key=lambda hit: (-hit[1], hit[0]))
+        for rank, hit in enumerate(ranking, start=1):
+            scores[hit._replace(score=0)] += 1 / (k + rank)
+    hits = [chunk._replace(score=score) for chunk, score in scores.items()]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.order))
 
 
 def search(

@@ -107,9 +107,10 @@ class Chunk:
 class Passage:
     """A chunk that a search returned.
 
-    `rank` counts from 1. `score` is BM25 (>= 0) for stage `lexical`, cosine (-1..1) for `dense`, and the sum of
-    reciprocal ranks (> 0) for `fused`; scores of different stages cannot be compared. `page` is where it starts,
-    `page_breaks` are the offsets in the document at which a further page starts inside it.
+    `rank` counts from 1. `chunk_id` is the same for the same chunk of the same item in every library. `score` is BM25
+    (>= 0) for stage `lexical`, cosine (-1..1) for `dense`, and the sum of reciprocal ranks (> 0) for `fused`; scores of
+    different stages cannot be compared. `page` is where it starts, `page_breaks` are the offsets in the document at
+    which a further page starts inside it.
     """
 
     rank: int

@@ -28,7 +28,9 @@ import numpy as np
 from assistant.check.confidence import FILE, Features, features
 from assistant.check.extract import rank
 from assistant.embed import Embedder, open_embedder
-from assistant.library.lexical import idf, searcher, words
+from assistant.library.bm25 import idf
+from assistant.library.view import Hit
+from assistant.library.words import words
 from assistant.search import fuse
 from assistant.settings import AnswerSettings, EmbedderSettings, SearchSettings
 from assistant.text import quantities, terms
@@ -120,10 +122,11 @@ class Shelf:
         for number, text in enumerate(texts):
             writer.add_document(tantivy.Document(text=text, number=number))
         writer.commit()
-        self._searcher = searcher(self._index)
+        self._index.reload()
+        self._searcher = self._index.searcher()
 
     def idf(self, stem: str) -> float:
-        return idf(stem, [self._searcher])
+        return idf(self._searcher.num_docs, self._searcher.doc_freq("text", stem))
 
     def knows(self, name: str) -> bool:
         return all(self._searcher.doc_freq("text", stem) for stem in words(name))
@@ -132,11 +135,12 @@ class Shelf:
         settings = SearchSettings()
         query = self._index.parse_query(" ".join(words(question)), ["text"])
         found = self._searcher.search(query, settings.candidates).hits
-        lexical = [(int(self._searcher.doc(address)["number"][0]), float(score)) for score, address in found]
+        numbers = [int(self._searcher.doc(address)["number"][0]) for _, address in found]
+        lexical = [Hit(float(score), i, 0, i) for i, (score, _) in zip(numbers, found, strict=True)]
         cosines = self._rows @ self._embed([question])[0]
-        dense = [(int(i), float(cosines[i])) for i in np.argsort(-cosines)[: settings.candidates]]
+        dense = [Hit(float(cosines[i]), int(i), 0, int(i)) for i in np.argsort(-cosines)[: settings.candidates]]
         best = fuse([lexical, dense], settings.rrf_k)[: AnswerSettings().k]
-        return [_passage(rank, score, i, *self._paragraphs[i]) for rank, (i, score) in enumerate(best, 1)]
+        return [_passage(rank, hit.score, hit.order, *self._paragraphs[hit.order]) for rank, hit in enumerate(best, 1)]
 
 
 def _passage(rank: int, score: float, i: int, title: str, text: str) -> Passage:

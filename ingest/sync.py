@@ -142,9 +142,10 @@ class _SourceRun:
 
     def _unchanged(self, before: Item, now: Item, *, moved: bool) -> Line:
         if moved:
-            document = self.writer.document(before.source, before.key)
-            if document:
-                self._put(replace(document, access=self.access))
+            found = self.writer.document(before.source, before.key)
+            if found:
+                document, chunks = found
+                self.writer.put(replace(document, access=self.access), chunks)
         if moved or now != before:
             self.writer.record(now, self.access)
         if before.status == "indexed":

@@ -1,13 +1,24 @@
-"""The library on disk: catalog, lexical and dense indexes, one commit point.
+"""The library on disk: a catalog, immutable segments, one commit point.
 
 library.py     opened by many, written by one
-catalog.py     SQLite: documents, chunks, items, shelves; the only truth
-lexical.py     one tantivy index per shelf
-dense.py       FAISS segments per shelf
-vectors.py     embeddings already made, by text
 view.py        one generation, as one caller may see it
-writer.py      one run: put, remove, publish, sweep
+indexes.py     the visible blocks of all segments, as one
+bm25.py        lexical search over them
+dense.py       dense search over them
+words.py       the words of a text
+ann.py         the FAISS index of a large shelf
+writer.py      one run: put, remove, publish
+compaction.py  which segments a run rewrites
+build.py       writes segments
+postings.py    sorts the words of a segment
+segment.py     the file of a segment
+catalog.py     documents, items, shelves, segments; the only truth
+database.py    SQLite with checksums
+vectors.py     embeddings already made, by text
+recovery.py    rollback, verify, cleaning up
+migration.py   from an older format
 lock.py        one writer at a time
+disk.py        files that appear whole
 """
 
 from assistant.library.library import Library

@@ -1,94 +1,144 @@
-"""The catalog: a SQLite database whose transaction is the library's only commit point."""
+"""The catalog: the database whose transaction is the library's only commit point.
+
+What a document, an item or a segment was in a generation is a row with the generation in which it was `born`, and the
+one in which it `died`, NULL for what is shown now. The rows of the generation before are kept for `rollback`.
+"""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import LibraryDamaged, LibraryMismatch
-from assistant.types import Access, Document, Section
+import apsw
 
-FORMAT = 1
+from assistant.errors import LibraryDamaged, LibraryTooNew, LibraryTooOld
+from assistant.library import database
+from assistant.types import Access, Chunk, Document, Section
+
+FORMAT = 2
 FILE = "catalog.sqlite"
+MARK = "published"
+"""The file that says which publish was the last, beside the catalog."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE source (name TEXT PRIMARY KEY, root TEXT NOT NULL UNIQUE) WITHOUT ROWID;
 CREATE TABLE shelf (id INTEGER PRIMARY KEY, access TEXT NOT NULL UNIQUE);
+CREATE TABLE change (shelf INTEGER NOT NULL, generation INTEGER NOT NULL, PRIMARY KEY (shelf, generation))
+    WITHOUT ROWID;
 CREATE TABLE document (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    shelf INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER, count INTEGER NOT NULL, length INTEGER NOT NULL,
     source TEXT NOT NULL, key TEXT NOT NULL, revision TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL,
-    kind TEXT NOT NULL, shelf_id INTEGER NOT NULL REFERENCES shelf(id), text TEXT NOT NULL,
-    sections TEXT NOT NULL, pages TEXT NOT NULL,
-    UNIQUE (source, key)
+    kind TEXT NOT NULL, sections TEXT NOT NULL, pages TEXT NOT NULL, chunks TEXT NOT NULL, text TEXT NOT NULL
 );
-CREATE TABLE chunk (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: the indexes may hold one for longer than the catalog
-    document_id INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
-    start INTEGER NOT NULL, "end" INTEGER NOT NULL, section TEXT NOT NULL, page INTEGER, kind TEXT NOT NULL
-);
-CREATE INDEX chunk_document ON chunk (document_id);
+CREATE UNIQUE INDEX document_shown ON document (source, key) WHERE died IS NULL;
+CREATE INDEX document_shelf ON document (shelf, count) WHERE died IS NULL;
+CREATE INDEX document_born ON document (born);
+CREATE INDEX document_died ON document (died) WHERE died IS NOT NULL;
 CREATE TABLE item (
     source TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, revision TEXT NOT NULL,
-    stamp TEXT NOT NULL, shelf_id INTEGER NOT NULL REFERENCES shelf(id), PRIMARY KEY (source, key)
+    stamp TEXT NOT NULL, shelf INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER
+);
+CREATE UNIQUE INDEX item_shown ON item (source, key) WHERE died IS NULL;
+CREATE INDEX item_born ON item (born);
+CREATE INDEX item_died ON item (died) WHERE died IS NOT NULL;
+CREATE TABLE segment (
+    name TEXT PRIMARY KEY, digest TEXT NOT NULL, rows INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER
 ) WITHOUT ROWID;
-CREATE TABLE segment (name TEXT PRIMARY KEY, shelf_id INTEGER NOT NULL, vectors INTEGER NOT NULL) WITHOUT ROWID;
--- Chunks that are gone but may still stand in a lexical index, until the sweep has removed them.
-CREATE TABLE swept (chunk_id INTEGER PRIMARY KEY, shelf_id INTEGER NOT NULL);
+-- Rows of a segment that are no longer shown, as unsigned 32-bit numbers.
+CREATE TABLE tombstone (segment TEXT NOT NULL, born INTEGER NOT NULL, rows BLOB NOT NULL);
 """
 
 
-def connect(folder: Path) -> sqlite3.Connection:
-    """A connection to the catalog in `folder`, with transactions begun and ended by hand.
+def connect(folder: Path, *, write: bool = False) -> apsw.Connection:
+    """A connection to the catalog in `folder`.
 
-    Raises LibraryDamaged where SQLite cannot read it, LibraryMismatch where a newer Refdesk wrote it.
+    Raises LibraryDamaged where SQLite cannot read it, LibraryTooNew and LibraryTooOld for another format.
     """
-    connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=30, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        found = int(meta(connection, "format"))
-    except (sqlite3.DatabaseError, KeyError) as error:
+    with database.readable(folder / FILE):
+        marked = _mark(folder)
+        connection = database.connect(folder / FILE, write=write)
+        try:
+            found = int(meta(connection, "format"))
+            published = int(meta(connection, "published")) if found == FORMAT else marked
+        except (KeyError, apsw.SQLError) as error:
+            connection.close()
+            raise _damaged(folder, f"it is no catalog: {error}") from error
+    if found != FORMAT or published < marked:
         connection.close()
-        raise LibraryDamaged(
-            f"The catalog {folder / FILE} cannot be read ({error}). "
-            "Restore it from a copy, or index again into a new folder."
-        ) from error
     if found > FORMAT:
-        connection.close()
-        raise LibraryMismatch(
-            f"The library {folder} has format {found}; this Refdesk reads up to {FORMAT}. Use a newer Refdesk."
+        raise LibraryTooNew(f"The library {folder} has format {found}; this Refdesk reads {FORMAT}. Use a newer one.")
+    if found < FORMAT:
+        raise LibraryTooOld(
+            f"The library {folder} has format {found}; this Refdesk reads {FORMAT}. Bring it up to date with: "
+            f"refdesk migrate --library {folder}"
         )
+    if published < marked:
+        raise _damaged(folder, f"its write-ahead log is cut: it knows publish {published}, but {marked} was made")
     return connection
+
+
+def _damaged(folder: Path, what: str) -> LibraryDamaged:
+    return LibraryDamaged(
+        f"The catalog {folder / FILE} is damaged: {what}. Restore it from a copy, or index again into a new folder."
+    )
+
+
+def _mark(folder: Path) -> int:
+    try:
+        text = (folder / MARK).read_text()
+    except FileNotFoundError:
+        return 0
+    except (OSError, UnicodeDecodeError) as error:
+        raise LibraryDamaged(f"{folder / MARK} cannot be read ({error}). Remove it.") from error
+    number, _, twice = text.partition(" ")
+    if number != twice.strip() or not number.isdecimal():
+        raise LibraryDamaged(f"{folder / MARK} is damaged. Remove it: it only guards against a lost write-ahead log.")
+    return int(number)
+
+
+def mark(folder: Path, published: int) -> None:
+    """Notes beside the catalog that this publish was made; see `connect`."""
+    from assistant.library.disk import whole_file
+
+    with whole_file(folder / MARK) as stream:
+        stream.write(f"{published} {published}\n".encode())
 
 
 def create(folder: Path, meta_values: dict[str, str]) -> None:
     """Makes an empty catalog of generation 0; appears whole or not at all."""
+    from assistant.library.disk import sync_folder
+
     work = folder / f".{FILE}.new"
     work.unlink(missing_ok=True)
-    connection = sqlite3.connect(work, isolation_level=None)
-    try:
-        connection.execute("BEGIN")
-        for statement in _SCHEMA.split(";\n"):
-            connection.execute(statement)
-        values = {"format": str(FORMAT), "generation": "0", **meta_values}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA journal_mode = WAL")
-    finally:
-        connection.close()
+    with database.readable(work):
+        connection = database.create(work)
+        try:
+            connection.execute("BEGIN")
+            connection.execute(_SCHEMA)
+            values = {"format": str(FORMAT), "generation": "0", "previous": "", "published": "0", **meta_values}
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
     work.replace(folder / FILE)
+    sync_folder(folder)
 
 
-def meta(connection: sqlite3.Connection, key: str) -> str:
+def meta(connection: apsw.Connection, key: str) -> str:
     """The value of one entry of the table `meta`; raises KeyError where there is none."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise KeyError(f"the catalog has no entry {key!r}")
     return str(row[0])
+
+
+def set_meta(connection: apsw.Connection, key: str, value: int | str) -> None:
+    connection.execute("UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
 
 
 def access_to_json(access: Access) -> str:
@@ -101,50 +151,73 @@ def access_from_json(text: str) -> Access:
     return Access(tuple(frozenset(any_of) for any_of in rule["all_of"]), frozenset(rule["deny"]))
 
 
-def shelf_id(connection: sqlite3.Connection, access: Access) -> int:
+def shelf_id(connection: apsw.Connection, access: Access) -> int:
     """The shelf of this rule, made now if there was none."""
     text = access_to_json(access)
     connection.execute("INSERT OR IGNORE INTO shelf (access) VALUES (?)", (text,))
-    return int(connection.execute("SELECT id FROM shelf WHERE access = ?", (text,)).fetchone()[0])
+    row = connection.execute("SELECT id FROM shelf WHERE access = ?", (text,)).fetchone()
+    assert row  # just put there
+    return int(row[0])
 
 
-def shelves(connection: sqlite3.Connection) -> dict[int, Access]:
+def shelves(connection: apsw.Connection) -> dict[int, Access]:
     """Every shelf and who may read it."""
     return {int(number): access_from_json(text) for number, text in connection.execute("SELECT id, access FROM shelf")}
 
 
-def add_document(connection: sqlite3.Connection, document: Document, shelf: int) -> int:
-    sections = [[s.start, s.end, list(s.path), s.kind] for s in document.sections]
-    cursor = connection.execute(
-        "INSERT INTO document (source, key, revision, title, url, kind, shelf_id, text, sections, pages)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+def changes(connection: apsw.Connection) -> dict[int, int]:
+    """The generation in which each shelf was changed last."""
+    rows = connection.execute("SELECT shelf, max(generation) FROM change GROUP BY shelf")
+    return {int(shelf): int(generation) for shelf, generation in rows}
+
+
+def add_document(
+    connection: apsw.Connection, document: Document, chunks: Sequence[Chunk], shelf: int, generation: int
+) -> int:
+    connection.execute(
+        "INSERT INTO document (shelf, born, count, length, source, key, revision, title, url, kind, sections, pages,"
+        " chunks, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            shelf,
+            generation,
+            len(chunks),
+            len(document.text),
             document.source,
             document.key,
             document.revision,
             document.title,
             document.url,
             document.kind,
-            shelf,
-            document.text,
-            json.dumps(sections),
+            json.dumps([[s.start, s.end, list(s.path), s.kind] for s in document.sections]),
             json.dumps(document.pages),
+            json.dumps([[c.start, c.end, c.page, c.kind, list(c.section)] for c in chunks]),
+            document.text,
         ),
     )
-    return int(cursor.lastrowid or 0)
+    return connection.last_insert_rowid()
 
 
-def document(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> Document | None:
-    """The document whole for which the SQL condition `where` holds, or None."""
-    row = connection.execute(
-        "SELECT source, key, revision, title, url, kind, text, sections, pages, access"
-        f" FROM document JOIN shelf ON shelf.id = shelf_id WHERE {where}",
-        values,
-    ).fetchone()
+def chunks_from_json(spans: str, text: str) -> list[Chunk]:
+    """The chunks of a document: its column `chunks` and its text."""
+    return [
+        Chunk(start, end, text[start:end], tuple(section), page, kind)
+        for start, end, page, kind, section in json.loads(spans)
+    ]
+
+
+_DOCUMENT = (
+    "SELECT source, key, revision, title, url, kind, text, sections, pages, access, chunks"
+    " FROM document JOIN shelf ON shelf.id = document.shelf WHERE died IS NULL AND "
+)
+
+
+def document(connection: apsw.Connection, where: str, values: Sequence[Any]) -> tuple[Document, list[Chunk]] | None:
+    """The shown document for which the SQL condition `where` holds, with its chunks, or None."""
+    row = connection.execute(_DOCUMENT + where, values).fetchone()
     if row is None:
         return None
-    source, key, revision, title, url, kind, text, sections, pages, access = row
-    return Document(
+    source, key, revision, title, url, kind, text, sections, pages, access, spans = row
+    found = Document(
         source=source,
         key=key,
         revision=revision,
@@ -156,3 +229,42 @@ def document(connection: sqlite3.Connection, where: str, values: Sequence[Any]) 
         pages=tuple(json.loads(pages)),
         access=access_from_json(access),
     )
+    return found, chunks_from_json(spans, text)
+
+
+def segments(connection: apsw.Connection, *, kept: bool = False) -> list[tuple[str, str, int | None]]:
+    """(name, digest, died) of the segments that are shown, with `kept` also of those kept for a rollback."""
+    where = "" if kept else "WHERE died IS NULL"
+    rows = connection.execute(f"SELECT name, digest, died FROM segment {where} ORDER BY born, name")
+    return [(str(name), str(digest), died) for name, digest, died in rows]
+
+
+def dead_rows(connection: apsw.Connection) -> dict[str, Any]:
+    """The rows of each segment that are no longer shown: segment -> (n,) int64, ascending."""
+    import numpy as np
+
+    found: dict[str, list[Any]] = {}
+    for name, rows in connection.execute("SELECT segment, rows FROM tombstone ORDER BY segment"):
+        found.setdefault(str(name), []).append(np.frombuffer(rows, np.uint32))
+    return {name: np.sort(np.concatenate(parts)).astype(np.int64) for name, parts in found.items()}
+
+
+def forget(connection: apsw.Connection, generation: int) -> None:
+    """Removes what this generation and later ones do not show."""
+    for table in ("document", "item", "segment"):
+        connection.execute(f"DELETE FROM {table} WHERE died <= ?", (generation,))
+    connection.execute("DELETE FROM tombstone WHERE segment NOT IN (SELECT name FROM segment)")
+    connection.execute(
+        "DELETE FROM change WHERE generation <"
+        " (SELECT max(generation) FROM change AS other WHERE other.shelf = change.shelf AND generation <= ?)",
+        (generation,),
+    )
+
+
+def revive(connection: apsw.Connection, generation: int) -> None:
+    """Makes the rows be as they were before this generation, the last that was published."""
+    for table in ("document", "item", "segment", "tombstone"):
+        connection.execute(f"DELETE FROM {table} WHERE born = ?", (generation,))
+    for table in ("document", "item", "segment"):
+        connection.execute(f"UPDATE {table} SET died = NULL WHERE died = ?", (generation,))
+    connection.execute("DELETE FROM change WHERE generation = ?", (generation,))

@@ -1,110 +1,73 @@
-"""Dense search: immutable FAISS segments per shelf, each a file `dense/<name>.faiss` that the catalog names.
+"""Dense search: the cosines of a query with the visible chunks.
 
-A segment holds unit vectors with chunk ids and is searched exhaustively by inner product, which is their cosine. A
-search over several segments is the merge of their results, the same as a search over one.
+Rows of small shelves are all compared; those of a large shelf only where its codes say that they are near. Whatever
+chose a row, its score is computed in the same way from its vector as stored, so it always has the same bits.
 """
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from assistant.errors import LibraryDamaged
+from assistant.library import ann
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from assistant.library.indexes import Indexes
     from assistant.types import FloatArray
 
-    IdArray = NDArray[np.int64]
+    Ints = NDArray[np.int64]
 
-FOLDER = "dense"
-
-
-def write_segment(folder: Path, ids: IdArray, vectors: FloatArray) -> str:
-    """Writes a new segment durably and returns its name.
-
-    ids: (n,) chunk ids; vectors: (n, dimensions) unit rows.
-    """
-    import faiss
-
-    index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
-    index.add_with_ids(vectors, ids)
-    target = folder / FOLDER
-    target.mkdir(exist_ok=True)
-    name = uuid.uuid4().hex
-    work = target / f".{name}.new"
-    faiss.write_index(index, str(work))
-    with work.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    work.replace(target / f"{name}.faiss")
-    _sync_folder(target)
-    return name
+_UNSURE = 1e-5
+"""More than two ways of summing the same cosine differ."""
 
 
-def read_segment(folder: Path, name: str) -> tuple[IdArray, FloatArray]:
-    """The chunk ids (n,) and vectors (n, dimensions) of a segment. Raises LibraryDamaged, also where it is missing."""
-    import faiss
-
-    try:
-        index = open_segment(folder, name)
-    except FileNotFoundError as error:
-        raise LibraryDamaged(
-            f"The segment {error} is missing. Restore it from a copy, or index again into a new folder."
-        ) from error
-    return faiss.vector_to_array(index.id_map), faiss.downcast_index(index.index).reconstruct_n(0, index.ntotal)
-
-
-def open_segment(folder: Path, name: str) -> Any:
-    """The FAISS index of a segment, in memory.
-
-    Raises FileNotFoundError where there is no such file, LibraryDamaged if it is not a whole segment.
-    """
-    import faiss
-
-    file = folder / FOLDER / f"{name}.faiss"
-    if not file.exists():
-        raise FileNotFoundError(file)
-    try:
-        return faiss.read_index(str(file))
-    except RuntimeError as error:
-        raise LibraryDamaged(
-            f"The segment {file} cannot be read ({error}). Restore it from a copy, or index again into a new folder."
-        ) from error
-
-
-def search_segments(segments: Iterable[Any], query: FloatArray, limit: int) -> list[tuple[int, float]]:
-    """The `limit` best (chunk id, cosine) over all segments, best first, equal scores by id.
+def search(indexes: Indexes, query: FloatArray, limit: int) -> tuple[FloatArray, Ints]:
+    """The `limit` best rows (and all that tie with the last) with their cosines, in no order.
 
     query: (dimensions,) unit vector.
     """
-    import faiss
+    import numpy as np
 
+    rows = np.concatenate([_scanned(indexes, query, limit), _coded(indexes, query, limit)])
+    cosines = (indexes.vectors(rows) * query).sum(axis=1, dtype=np.float32) if len(rows) else np.empty(0, np.float32)
+    if len(rows) > limit:
+        best = cosines >= np.partition(cosines, len(rows) - limit)[len(rows) - limit]
+        rows, cosines = rows[best], cosines[best]
+    return cosines, rows
+
+
+def _scanned(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
+    """At least the `limit` best of the rows that are all compared, with all that may tie with the last."""
+    import faiss
+    import numpy as np
+
+    index, rows = indexes.scanned
+    if index is None or not len(rows):
+        return np.empty(0, np.int64)
     # For one query, more threads mostly wait for each other: on a busy machine that took 10 to 20 times longer.
     faiss.omp_set_num_threads(1)
-    hits: list[tuple[int, float]] = []
-    for index in segments:
-        scores, ids = index.search(query.reshape(1, -1), min(limit, index.ntotal))
-        hits += [(int(i), float(s)) for i, s in zip(ids[0], scores[0], strict=True) if i >= 0]
-    hits.sort(key=lambda hit: (-hit[1], hit[0]))
-    return hits[:limit]
+    ask = limit
+    while True:
+        ask = min(2 * ask, len(rows))
+        cosines, found = index.search(query.reshape(1, -1), ask)
+        if ask == len(rows) or cosines[0][-1] < cosines[0][limit - 1] - _UNSURE:
+            return np.asarray(rows[found[0][cosines[0] >= cosines[0][min(limit, ask) - 1] - _UNSURE]])
 
 
-def remove_unnamed(folder: Path, named: Sequence[str]) -> None:
-    """Deletes segment files that the catalog does not name: leftovers of runs that were not published."""
-    keep = {f"{name}.faiss" for name in named}
-    for file in (folder / FOLDER).glob("*"):
-        if file.name not in keep:
-            file.unlink()
+def _coded(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
+    """The rows of large shelves that are probably near, several for each that is wanted."""
+    import numpy as np
 
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if not indexes.coded:
+        return np.empty(0, np.int64)
+    wanted = max(limit * ann.CANDIDATES, ann.LEAST_CANDIDATES)
+    found = [(codes.search(query, wanted), first) for codes, first in indexes.coded]
+    rows = np.concatenate([rows + first for (rows, _), first in found])
+    estimated = np.concatenate([cosines for (_, cosines), _ in found])
+    shown = indexes.alive[rows]
+    rows, estimated = rows[shown], estimated[shown]
+    if len(rows) > wanted:
+        rows = rows[np.argpartition(-estimated, wanted)[:wanted]]
+    return np.asarray(rows)

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.embed import Embedder
-from assistant.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryNotFound
-from assistant.library import catalog, dense, lexical
+from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
+from assistant.library import catalog, database, recovery
+from assistant.library.disk import refused
+from assistant.library.indexes import Indexes
 from assistant.library.lock import lock
+from assistant.library.segment import FOLDER, Segment, SegmentMissing
 from assistant.library.view import View
 from assistant.library.writer import Writer
+from assistant.types import Access
+
+if TYPE_CHECKING:
+    import apsw
 
 _TRIES = 20
+_KEPT_INDEXES = 8
+_KEPT_CONNECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the catalog says after one publish. `indexes` keeps those of the last few sets of shelves."""
+
+    published: int
+    shelves: dict[int, Access]
+    changes: dict[int, int]
+    segments: list[Segment]
+    dead: dict[str, Any]
+    visible: dict[frozenset[str], frozenset[int]] = field(default_factory=dict)
+    indexes: OrderedDict[frozenset[int], Indexes] = field(default_factory=OrderedDict)
 
 
 class Library:
@@ -25,51 +48,52 @@ class Library:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._opened_at = -1
-        self._lexical: dict[int, tuple[Any, Any] | None] = {}
-        self._segments: dict[str, Any] = {}
+        self._state: _State | None = None
+        self._idle: list[tuple[int, apsw.Connection]] = []
 
     @classmethod
     def open(cls, path: str | Path) -> Library:
         """The library in the folder `path`.
 
-        Raises LibraryNotFound where there is none, LibraryMismatch where a newer Refdesk wrote it, LibraryDamaged where
-        its catalog cannot be read.
+        Raises LibraryNotFound where there is none, LibraryTooNew and LibraryTooOld for another format, LibraryDamaged
+        where its catalog cannot be read.
         """
         folder = Path(path)
         if not (folder / catalog.FILE).exists():
             raise LibraryNotFound(
                 f"There is no library at {folder.resolve()}. Make one with: refdesk index DOCUMENTS --library {folder}"
             )
-        catalog.connect(folder).close()
-        return cls(folder)
+        library = cls(folder)
+        with library._connection():
+            return library
 
     @classmethod
     def open_or_create(cls, path: str | Path, embedder: Embedder) -> Library:
         """The library in the folder `path`, made now for this embedder if there is none.
 
-        Raises as `open` does, LibraryLocked where another process is making it, and LibraryError where no folder can
-        be made.
+        Raises as `open` does, LibraryLocked where another process is making it, LibraryReadOnly, LibraryDiskFull and
+        LibraryError where no folder can be made.
         """
         folder = Path(path)
         if not (folder / catalog.FILE).exists():
-            try:
+            with refused(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise LibraryError(
-                    f"No library can be made at {folder.resolve()} ({error.strerror}). Name a folder that can be "
-                    "written to with --library."
-                ) from error
             about = {"embedder": embedder.name, "fingerprint": embedder.fingerprint}
-            with lock(folder):
+            with lock(folder), refused(folder):
+                (folder / FOLDER).mkdir(exist_ok=True)
                 if not (folder / catalog.FILE).exists():  # else another process has just made it
                     catalog.create(folder, about | {"dimensions": str(embedder.dimensions)})
         return cls.open(folder)
 
+    @property
+    def made_with(self) -> tuple[str, str]:
+        """Name and fingerprint of the embedder."""
+        with self._connection() as connection:
+            return catalog.meta(connection, "embedder"), catalog.meta(connection, "fingerprint")
+
     def require(self, embedder: Embedder) -> None:
         """Raises LibraryMismatch unless the library was made with this embedder."""
-        with closing(catalog.connect(self.path)) as connection:
-            made_with, fingerprint = catalog.meta(connection, "embedder"), catalog.meta(connection, "fingerprint")
+        made_with, fingerprint = self.made_with
         if fingerprint != embedder.fingerprint:
             raise LibraryMismatch(
                 f"The library {self.path} was made with the embedder {made_with} ({fingerprint}), but the settings "
@@ -78,7 +102,7 @@ class Library:
 
     def generation(self) -> int:
         """The number of the published state, 0 for an empty library."""
-        with closing(catalog.connect(self.path)) as connection:
+        with self._connection() as connection:
             return int(catalog.meta(connection, "generation"))
 
     def writer(self, embedder: Embedder) -> Writer:
@@ -86,58 +110,90 @@ class Library:
         self.require(embedder)
         return Writer(self.path, embedder)
 
+    def rollback(self) -> int:
+        """Shows the generation before the present one again and returns its number; see `recovery.rollback`."""
+        return recovery.rollback(self.path)
+
+    def verify(self) -> list[recovery.Problem]:
+        """What is damaged, [] if nothing is; see `recovery.verify`."""
+        return recovery.verify(self.path)
+
     @contextmanager
     def view(self, groups: Collection[str] = ()) -> Iterator[View]:
         """The newest generation as a caller in `groups` may see it, unchanged for as long as the context is open."""
-        connection = catalog.connect(self.path)
-        try:
-            yield self._view(connection, groups)
-        finally:
+        with self._connection() as connection:
+            try:
+                yield self._view(connection, frozenset(groups))
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _connection(self) -> Iterator[apsw.Connection]:
+        """A connection that nobody else uses meanwhile; kept for the next caller."""
+        file = self.path / catalog.FILE
+        with database.readable(file):
+            try:
+                inode = file.stat().st_ino
+            except FileNotFoundError as error:
+                raise LibraryNotFound(f"The library {self.path.resolve()} is gone.") from error
+            with self._lock:
+                kept = self._idle.pop() if self._idle else (0, None)
+            connection = kept[1]
+            if connection is None or kept[0] != inode:
+                connection = catalog.connect(self.path)
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            with self._lock:
+                if len(self._idle) < _KEPT_CONNECTIONS:
+                    self._idle.append((inode, connection))
+                    return
             connection.close()
 
-    def _view(self, connection: sqlite3.Connection, groups: Collection[str]) -> View:
+    def _view(self, connection: apsw.Connection, groups: frozenset[str]) -> View:
         for _ in range(_TRIES):
             connection.execute("BEGIN")
-            generation = int(catalog.meta(connection, "generation"))
-            visible = [shelf for shelf, access in catalog.shelves(connection).items() if access.allows(groups)]
-            named = {str(name): int(shelf) for name, shelf in connection.execute("SELECT name, shelf_id FROM segment")}
-            missing: Path | None = None
+            published = int(catalog.meta(connection, "published"))
             with self._lock:
                 try:
-                    indexes = self._indexes(generation, visible, {n: s for n, s in named.items() if s in visible})
-                except FileNotFoundError as error:
-                    missing = Path(str(error))
-            # Indexes may be ahead of the catalog, never behind: only a publish that came since removes from them.
-            if self.generation() == generation:
-                if missing:
-                    raise LibraryDamaged(
-                        f"{missing} is missing from the library. Restore it from a copy, or index again."
-                    )
-                return View(connection, generation, visible, *indexes)
+                    return self._seen(connection, published, groups)
+                except SegmentMissing as error:
+                    missing = error
             connection.execute("ROLLBACK")
+            if int(catalog.meta(connection, "published")) == published:
+                raise missing
         raise LibraryDamaged(f"The library {self.path} changed {_TRIES} times while it was being opened.")
 
-    def _indexes(
-        self, generation: int, shelves: Collection[int], segments: Mapping[str, int]
-    ) -> tuple[list[tuple[Any, Any]], list[Any]]:
-        if generation != self._opened_at:
-            self._lexical.clear()
-            self._segments = {}
-            self._opened_at = generation
-        for shelf in shelves:
-            if shelf not in self._lexical:
-                self._lexical[shelf] = self._open_lexical(shelf)
-        for name, shelf in segments.items():
-            if self._lexical[shelf] is None:
-                lexical.require(self.path, shelf)
-            if name not in self._segments:
-                self._segments[name] = dense.open_segment(self.path, name)
-        opened = [found for shelf in sorted(shelves) if (found := self._lexical[shelf]) is not None]
-        return opened, [self._segments[name] for name in sorted(segments)]
+    def _seen(self, connection: apsw.Connection, published: int, groups: frozenset[str]) -> View:
+        if self._state is None or self._state.published != published:
+            known = {held.name: held for held in self._state.segments} if self._state else {}
+            self._state = _read_state(self.path, connection, published, known)
+        state = self._state
+        if groups not in state.visible:
+            if len(state.visible) > 10_000:
+                state.visible.clear()
+            state.visible[groups] = frozenset(s for s, access in state.shelves.items() if access.allows(groups))
+        visible = state.visible[groups]
+        if visible not in state.indexes:
+            state.indexes[visible] = Indexes(state.segments, state.dead, visible)
+            if len(state.indexes) > _KEPT_INDEXES:
+                state.indexes.popitem(last=False)
+        state.indexes.move_to_end(visible)
+        generation = max((state.changes.get(shelf, 0) for shelf in visible), default=0)
+        return View(connection, generation, visible, state.indexes[visible])
 
-    def _open_lexical(self, shelf: int) -> tuple[Any, Any] | None:
-        try:
-            index = lexical.open_index(self.path, shelf)
-        except FileNotFoundError:
-            return None  # a shelf that only ever held items without text
-        return index, lexical.searcher(index)
+
+def _read_state(folder: Path, connection: apsw.Connection, published: int, known: dict[str, Segment]) -> _State:
+    """`known` are segments that are open already: they never change."""
+    named = catalog.segments(connection)
+    segments = [known.get(name) or Segment(folder, name, digest) for name, digest, _ in named]
+    return _State(
+        published=published,
+        shelves=catalog.shelves(connection),
+        changes=catalog.changes(connection),
+        segments=segments,
+        dead=catalog.dead_rows(connection),
+    )

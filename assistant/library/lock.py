@@ -9,12 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assistant.errors import LibraryLocked
+from assistant.library.disk import refused
+
+FILE = "writer.lock"
 
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Holds the writer's lock of the library in `folder`; raises LibraryLocked where another process holds it."""
-    descriptor = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    """Holds the writer's lock of the library in `folder`.
+
+    Raises LibraryLocked where another process holds it, LibraryReadOnly where the folder cannot be written.
+    """
+    with refused(folder):
+        descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,12 +1,12 @@
 """Embeddings that were made before, by the hash of their text, so that unchanged text is never embedded twice.
 
-Derived data beside the catalog: losing the file costs time, nothing else.
+Derived data beside the catalog: losing the file costs time, nothing else. Vectors are kept, here as in the segments,
+in half precision, which changes a cosine by about 1e-5.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING
 
 from assistant.embed import Embedder
 from assistant.errors import LibraryDamaged
+from assistant.library import database
 
 if TYPE_CHECKING:
-    from assistant.types import FloatArray
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Halves = NDArray[np.float16]
+
+PATTERN = "vectors-*.sqlite"
 
 
 def text_hash(text: str) -> bytes:
@@ -30,16 +36,17 @@ class KnownVectors:
         self._embedder = embedder
         self.embedded = 0
         """Texts that had to be embedded since this was opened."""
-        self._file = folder / f"vectors-{embedder.fingerprint}.sqlite"
-        self._connection = sqlite3.connect(self._file, isolation_level=None)
+        self._file = folder / PATTERN.replace("*", embedder.fingerprint)
         with self._readable():
+            new = not self._file.exists()
+            self._connection = database.create(self._file) if new else database.connect(self._file, write=True)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS vector (hash BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID"
             )
 
-    def embed(self, texts: Sequence[str]) -> FloatArray:
+    def embed(self, texts: Sequence[str]) -> Halves:
         """One unit row per text, shape (len(texts), dimensions); embeds only what was never embedded."""
         import numpy as np
 
@@ -48,35 +55,35 @@ class KnownVectors:
             known = self._known(hashes)
         new = {digest: text for digest, text in zip(hashes, texts, strict=True) if digest not in known}
         if new:
-            rows = self._embedder.embed_passages(list(new.values()))
+            rows = self._embedder.embed_passages(list(new.values())).astype(np.float16)
             self.embedded += len(new)
             known |= dict(zip(new, rows, strict=True))
-            self._connection.execute("BEGIN")
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO vector VALUES (?, ?)", ((digest, known[digest].tobytes()) for digest in new)
-            )
-            self._connection.execute("COMMIT")
+            with self._readable(), self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO vector VALUES (?, ?)", ((digest, known[digest].tobytes()) for digest in new)
+                )
         if not texts:
-            return np.empty((0, self._embedder.dimensions), dtype=np.float32)
+            return np.empty((0, self._embedder.dimensions), dtype=np.float16)
         return np.stack([known[digest] for digest in hashes])
 
-    def _known(self, hashes: Sequence[bytes]) -> dict[bytes, FloatArray]:
+    def _known(self, hashes: Sequence[bytes]) -> dict[bytes, Halves]:
         import numpy as np
 
         found = {}
         for digest in set(hashes):
             row = self._connection.execute("SELECT row FROM vector WHERE hash = ?", (digest,)).fetchone()
-            if row and len(row[0]) == 4 * self._embedder.dimensions:
-                found[digest] = np.frombuffer(row[0], dtype=np.float32)
+            if row and len(row[0]) == 2 * self._embedder.dimensions:
+                found[digest] = np.frombuffer(row[0], dtype=np.float16)
         return found
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
-            yield
-        except sqlite3.DatabaseError as error:
+            with database.readable(self._file):
+                yield
+        except LibraryDamaged as error:
             raise LibraryDamaged(
-                f"The embeddings kept in {self._file} cannot be read ({error}). "
+                f"The embeddings kept in {self._file} cannot be read. "
                 "Remove this file and index again: it only saves time."
             ) from error
 

@@ -1,24 +1,37 @@
 """What one caller may see of one generation: searches, passages, documents, items.
 
 A view holds a read transaction of the catalog, so everything that it returns belongs to one generation, whatever a
-writer does meanwhile. It knows only the shelves that the caller may read; the others are never opened.
+writer does meanwhile. It knows only the shelves that the caller may read; the others are never looked at.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from assistant.library import catalog, dense, lexical
+from assistant.library import bm25, catalog, dense
+from assistant.library.words import word_hash, words
 from assistant.types import ChunkKind, Document, Item, Passage, Stage
 
 if TYPE_CHECKING:
+    import apsw
+
+    from assistant.library.indexes import Indexes
     from assistant.types import FloatArray
 
-Hit = tuple[int, float]
+
+class Hit(NamedTuple):
+    """A chunk that a search found: the chunk `number` of the document with this id in the catalog.
+
+    `order` decides between equal scores and is the same for the same chunk in every library.
+    """
+
+    score: float
+    document: int
+    number: int
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,113 +61,116 @@ class DocumentSummary:
 
 
 class View:
-    """See the module. `shelves` are the numbers of those that the caller may read."""
+    """See the module. `shelves` are the numbers of those that the caller may read; `generation` is the last in which
+    one of these changed."""
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        generation: int,
-        shelves: Sequence[int],
-        lexical_shelves: Sequence[tuple[Any, Any]],
-        segments: Sequence[Any],
+        self, connection: apsw.Connection, generation: int, shelves: Collection[int], indexes: Indexes
     ) -> None:
         self.generation = generation
         self._connection = connection
-        self._shelves = json.dumps(list(shelves))
-        self._lexical = lexical_shelves
-        self._segments = segments
+        self._visible = frozenset(shelves)
+        self._shelves = json.dumps(sorted(shelves))
+        self._indexes = indexes
 
     def search_lexical(self, question: str, limit: int, wanted: Filter = ANY) -> list[Hit]:
-        """At most `limit` (chunk id, BM25 score > 0), best first."""
-        words = lexical.words(question)
-        return self._wanted(lambda n: lexical.search(self._lexical, words, n), limit, wanted)
+        """At most `limit` hits with their BM25 score > 0, best first."""
+        hashes = {word_hash(word) for word in words(question)}
+        return self._wanted(lambda n: self._hits(bm25.search(self._indexes, hashes, n)), limit, wanted)
 
     def search_dense(self, query: FloatArray, limit: int, wanted: Filter = ANY) -> list[Hit]:
-        """At most `limit` (chunk id, cosine), best first. query: unit vector (dimensions,)."""
-        return self._wanted(lambda n: dense.search_segments(self._segments, query, n), limit, wanted)
+        """At most `limit` hits with their cosine, best first. query: unit vector (dimensions,)."""
+        return self._wanted(lambda n: self._hits(dense.search(self._indexes, query, n)), limit, wanted)
 
     def idf(self, word: str) -> float:
         """How rare an already stemmed word is among the caller's shelves: 0 in every chunk, about log(2N) in none."""
-        searchers = [view for _, view in self._lexical]
-        return lexical.idf(word, searchers) if searchers else 0.0
+        return bm25.idf(self._indexes.chunks, bm25.holding(self._indexes, word_hash(word)))
+
+    def _hits(self, found: tuple[Any, Any]) -> list[Hit]:
+        """The rows that a search found, best first, equal scores by `order`."""
+        scores, rows = found
+        if not len(rows):
+            return []
+        fields = [self._indexes.gather(array, rows).tolist() for array in ("document", "number", "order")]
+        hits = [Hit(*values) for values in zip(scores.tolist(), *fields, strict=True)]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.order))
 
     def _wanted(self, search: Callable[[int], list[Hit]], limit: int, wanted: Filter) -> list[Hit]:
-        """Asks for more until `limit` hits pass, or the index has no more.
-
-        What the indexes hold beyond this generation falls away here too, since the catalog does not know it.
-        """
-        ask = limit
+        """Asks for more until `limit` hits pass, or there are no more."""
+        if limit < 1 or not self._indexes.chunks:
+            return []
+        ask = min(limit, self._indexes.chunks)
         while True:
             hits = search(ask)
-            known = self._passing([chunk_id for chunk_id, _ in hits], wanted)
-            passed = [hit for hit in hits if hit[0] in known]
-            if len(passed) >= limit or len(hits) < ask:
+            passed = hits if wanted == ANY else self._passing(hits, wanted)
+            if len(passed) >= limit or len(hits) < ask or ask == self._indexes.chunks:
                 return passed[:limit]
-            ask *= 4
+            ask = min(4 * ask, self._indexes.chunks)
 
-    def _passing(self, chunk_ids: Sequence[int], wanted: Filter) -> set[int]:
+    def _passing(self, hits: Sequence[Hit], wanted: Filter) -> list[Hit]:
         rows = self._connection.execute(
-            "SELECT chunk.id FROM chunk JOIN document ON document.id = document_id"
-            " WHERE chunk.id IN (SELECT value FROM json_each(?1)) AND shelf_id IN (SELECT value FROM json_each(?2))"
-            " AND (?3 = '[]' OR source IN (SELECT value FROM json_each(?3)))"
-            " AND (?4 = '[]' OR document.kind IN (SELECT value FROM json_each(?4)))"
-            " AND (?5 = '[]' OR chunk.kind IN (SELECT value FROM json_each(?5)))",
+            "SELECT id, chunks FROM document WHERE id IN (SELECT value FROM json_each(?1))"
+            " AND (?2 = '[]' OR source IN (SELECT value FROM json_each(?2)))"
+            " AND (?3 = '[]' OR kind IN (SELECT value FROM json_each(?3)))",
             (
-                json.dumps(list(chunk_ids)),
-                self._shelves,
+                json.dumps(sorted({hit.document for hit in hits})),
                 json.dumps(list(wanted.sources)),
                 json.dumps(list(wanted.kinds)),
-                json.dumps(list(wanted.chunk_kinds)),
             ),
         )
-        return {int(row[0]) for row in rows}
+        chunks = {number: json.loads(spans) for number, spans in rows}
+        kinds = frozenset(wanted.chunk_kinds)
+        return [
+            hit
+            for hit in hits
+            if hit.document in chunks and (not kinds or chunks[hit.document][hit.number][3] in kinds)
+        ]
 
     def passages(self, hits: Sequence[Hit], stage: Stage) -> list[Passage]:
         """The hits with their text, in the order given, ranked from 1."""
         rows = self._connection.execute(
-            'SELECT chunk.id, title, source, key, revision, url, document.kind, page, section, start, "end",'
-            ' substr(text, start + 1, "end" - start), pages'
-            " FROM chunk JOIN document ON document.id = document_id"
-            " WHERE chunk.id IN (SELECT value FROM json_each(?)) AND shelf_id IN (SELECT value FROM json_each(?))",
-            (json.dumps([chunk_id for chunk_id, _ in hits]), self._shelves),
+            "SELECT id, shelf, title, source, key, revision, url, kind, pages, chunks, text FROM document"
+            " WHERE died IS NULL AND id IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted({hit.document for hit in hits})),),
         )
-        found = {int(row[0]): row for row in rows}
+        found = {row[0]: (*row[2:9], catalog.chunks_from_json(*row[9:])) for row in rows if row[1] in self._visible}
         passages: list[Passage] = []
-        for chunk_id, score in hits:
-            _, title, source, key, revision, url, kind, page, section, start, end, text, pages = found[chunk_id]
+        for rank, hit in enumerate(hits, start=1):
+            title, source, key, revision, url, kind, pages, chunks = found[hit.document]
+            chunk = chunks[hit.number]
             passages.append(
                 Passage(
-                    rank=len(passages) + 1,
-                    score=score,
+                    rank=rank,
+                    score=hit.score,
                     stage=stage,
-                    chunk_id=chunk_id,
+                    chunk_id=hit.order,
                     title=title,
                     source=source,
                     key=key,
                     revision=revision,
                     url=url,
                     kind=kind,
-                    page=page,
-                    section=tuple(json.loads(section)),
-                    start=start,
-                    end=end,
-                    text=text,
-                    page_breaks=tuple(offset for offset in json.loads(pages) if start < offset < end),
+                    page=chunk.page,
+                    section=chunk.section,
+                    start=chunk.start,
+                    end=chunk.end,
+                    text=chunk.text,
+                    page_breaks=tuple(offset for offset in json.loads(pages) if chunk.start < offset < chunk.end),
                 )
             )
         return passages
 
     def document(self, source: str, key: str) -> Document | None:
         """The document whole, or None where there is none that the caller may read."""
-        where = "source = ? AND key = ? AND shelf_id IN (SELECT value FROM json_each(?))"
-        return catalog.document(self._connection, where, (source, key, self._shelves))
+        where = "source = ? AND key = ? AND shelf IN (SELECT value FROM json_each(?))"
+        found = catalog.document(self._connection, where, (source, key, self._shelves))
+        return found[0] if found else None
 
     def summaries(self) -> list[DocumentSummary]:
         """Every document that the caller may read, by source and key."""
         rows = self._connection.execute(
-            "SELECT source, key, revision, title, url, kind, length(text),"
-            " (SELECT count(*) FROM chunk WHERE document_id = document.id)"
-            " FROM document WHERE shelf_id IN (SELECT value FROM json_each(?)) ORDER BY source, key",
+            "SELECT source, key, revision, title, url, kind, length, count FROM document"
+            " WHERE died IS NULL AND shelf IN (SELECT value FROM json_each(?)) ORDER BY source, key",
             (self._shelves,),
         )
         return [DocumentSummary(*row) for row in rows]
@@ -163,17 +179,16 @@ class View:
         """What became of every item that the caller may read, by source and key."""
         rows = self._connection.execute(
             "SELECT source, key, status, reason, revision, stamp FROM item"
-            " WHERE shelf_id IN (SELECT value FROM json_each(?)) ORDER BY source, key",
+            " WHERE died IS NULL AND shelf IN (SELECT value FROM json_each(?)) ORDER BY source, key",
             (self._shelves,),
         )
         return [Item(*row) for row in rows]
 
     def counts(self) -> tuple[int, int]:
         """How many documents and chunks the caller may read."""
-        row = self._connection.execute(
-            "SELECT count(DISTINCT document.id), count(chunk.id) FROM document"
-            " LEFT JOIN chunk ON document_id = document.id"
-            " WHERE shelf_id IN (SELECT value FROM json_each(?))",
+        ((documents, chunks),) = self._connection.execute(
+            "SELECT count(*), coalesce(sum(count), 0) FROM document"
+            " WHERE died IS NULL AND shelf IN (SELECT value FROM json_each(?))",
             (self._shelves,),
-        ).fetchone()
-        return int(row[0]), int(row[1])
+        )
+        return int(documents), int(chunks)

@@ -1,36 +1,41 @@
-"""One run of the one writer: put and remove documents, publish them together, sweep what is gone.
+"""One run of the one writer: put and remove documents, publish them together.
 
     with library.writer(embedder) as writer:
         writer.put(document, chunks)
         writer.publish()
 
-Whatever is not published is forgotten when the context ends; what it left in the indexes is invisible, and the next
-run removes it.
+Whatever is not published is forgotten when the context ends; the files that it left are removed by the next run.
 """
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import xxhash
+
 from assistant.embed import Embedder
-from assistant.library import catalog, dense, lexical
+from assistant.library import build, catalog, compaction, database, recovery
+from assistant.library.build import NewRow, Source, Written
+from assistant.library.compaction import Live
 from assistant.library.lock import lock
+from assistant.library.segment import Segment
 from assistant.library.vectors import KnownVectors
+from assistant.library.words import counted
 from assistant.text.passage_text import passage_text
 from assistant.types import Access, Chunk, Document, Item
 
 if TYPE_CHECKING:
-    from assistant.types import FloatArray
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from assistant.library.vectors import Halves
 
 _EMBED_AT_ONCE = 512
-_SEGMENT_VECTORS = 50_000
-_MOST_SEGMENTS = 8
+_SEGMENT_ROWS = 16_384
 
 
 class Writer:
@@ -38,17 +43,21 @@ class Writer:
 
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self._folder = folder
-        self._lexical: dict[int, lexical.LexicalWriter] = {}
-        self._pending: list[tuple[int, int, str]] = []
-        self._new: dict[int, list[tuple[int, FloatArray]]] = defaultdict(list)
-        self._changed = False
+        self._pending: list[tuple[int, int, int, int, str]] = []
+        self._new: list[NewRow] = []
+        self._gone: set[int] = set()
+        self._touched: set[int] = set()
+        self._shelves: dict[Access, int] = {}
+        self._segments: dict[str, Segment] = {}
         with ExitStack() as opened:
             opened.enter_context(lock(folder))
-            self._connection = opened.enter_context(closing(catalog.connect(folder)))
+            opened.enter_context(database.readable(folder / catalog.FILE))
+            self._connection = opened.enter_context(closing(catalog.connect(folder, write=True)))
             self._known = opened.enter_context(closing(KnownVectors(folder, embedder)))
-            opened.callback(self._close_lexical)
-            self._recover()
+            recovery.remove_unnamed(folder, self._connection)
             self._connection.execute("BEGIN IMMEDIATE")
+            self._generation = int(catalog.meta(self._connection, "generation"))
+            self._next = int(catalog.meta(self._connection, "published")) + 1
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Writer:
@@ -59,11 +68,7 @@ class Writer:
     ) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self._opened.close()
-
-    def _close_lexical(self) -> None:
-        for writer in self._lexical.values():
-            writer.close()
+        self._opened.__exit__(kind, error, trace)
 
     @property
     def embedded(self) -> int:
@@ -84,42 +89,48 @@ class Writer:
     def items(self, source: str) -> dict[str, Item]:
         """What the last run knew of a source, by key."""
         rows = self._connection.execute(
-            "SELECT source, key, status, reason, revision, stamp FROM item WHERE source = ?", (source,)
+            "SELECT source, key, status, reason, revision, stamp FROM item WHERE died IS NULL AND source = ?", (source,)
         )
         return {item.key: item for item in (Item(*row) for row in rows)}
 
-    def document(self, source: str, key: str) -> Document | None:
-        """The document of this item as it stands in this run."""
+    def document(self, source: str, key: str) -> tuple[Document, list[Chunk]] | None:
+        """The document of this item as it stands in this run, and its chunks."""
         return catalog.document(self._connection, "source = ? AND key = ?", (source, key))
 
     def access_of(self, source: str) -> Access | None:
         """The rule of a source's items, or None where it has none yet."""
         row = self._connection.execute(
-            "SELECT access FROM item JOIN shelf ON shelf.id = shelf_id WHERE source = ? LIMIT 1", (source,)
+            "SELECT access FROM item JOIN shelf ON shelf.id = shelf WHERE died IS NULL AND source = ? LIMIT 1",
+            (source,),
         ).fetchone()
         return catalog.access_from_json(row[0]) if row else None
 
     def moved(self, source: str, access: Access) -> set[str]:
         """The keys of a source's items that stand on another shelf than that of `access`."""
-        shelf = catalog.shelf_id(self._connection, access)
-        rows = self._connection.execute("SELECT key FROM item WHERE source = ? AND shelf_id <> ?", (source, shelf))
+        rows = self._connection.execute(
+            "SELECT key FROM item WHERE died IS NULL AND source = ? AND shelf <> ?", (source, self._shelf(access))
+        )
         return {str(key) for (key,) in rows}
 
     def record(self, item: Item, access: Access) -> None:
-        """Notes what became of an item and who may know of it."""
+        """Notes what became of an item and who may know of it. A new `stamp` alone makes no new generation."""
+        shelf = self._shelf(access)
+        place = (item.source, item.key)
+        shown = "FROM item WHERE died IS NULL AND source = ? AND key = ?"
+        row = self._connection.execute(f"SELECT status, reason, revision, shelf, stamp {shown}", place).fetchone()
+        if row and row[:4] == (item.status, item.reason, item.revision, shelf):
+            if row[4] != item.stamp:
+                self._connection.execute(
+                    "UPDATE item SET stamp = ? WHERE died IS NULL AND source = ? AND key = ?", (item.stamp, *place)
+                )
+            return
+        self._end_item(*place)
         self._connection.execute(
-            "INSERT OR REPLACE INTO item (source, key, status, reason, revision, stamp, shelf_id)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                item.source,
-                item.key,
-                item.status,
-                item.reason,
-                item.revision,
-                item.stamp,
-                catalog.shelf_id(self._connection, access),
-            ),
+            "INSERT INTO item (source, key, status, reason, revision, stamp, shelf, born)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*place, item.status, item.reason, item.revision, item.stamp, shelf, self._next),
         )
+        self._touched.add(shelf)
 
     def put(self, document: Document, chunks: Sequence[Chunk]) -> None:
         """Adds a document with its chunks in place of what (source, key) had before."""
@@ -127,125 +138,183 @@ class Writer:
             if document.text[chunk.start : chunk.end] != chunk.text:
                 raise ValueError(f"a chunk of {document.key} is not cut from its text: {chunk!r}")
         self.drop_document(document.source, document.key)
-        shelf = catalog.shelf_id(self._connection, document.access)
-        document_id = catalog.add_document(self._connection, document, shelf)
-        self._changed = True
-        for chunk in chunks:
-            cursor = self._connection.execute(
-                'INSERT INTO chunk (document_id, start, "end", section, page, kind) VALUES (?, ?, ?, ?, ?, ?)',
-                (document_id, chunk.start, chunk.end, json.dumps(chunk.section), chunk.page, chunk.kind),
-            )
+        shelf = self._shelf(document.access)
+        number = catalog.add_document(self._connection, document, chunks, shelf, self._next)
+        self._touched.add(shelf)
+        place = f"{document.source}\0{document.key}\0"
+        for i, chunk in enumerate(chunks):
             text = passage_text(document.title, chunk.section, chunk.text)
-            self._pending.append((shelf, int(cursor.lastrowid or 0), text))
-            if len(self._pending) >= _EMBED_AT_ONCE:
-                self._flush()
+            order = xxhash.xxh3_64_intdigest((place + str(i)).encode())
+            self._pending.append((shelf, number, i, order, text))
+        if len(self._pending) >= _EMBED_AT_ONCE:
+            self._embed()
 
     def remove(self, source: str, key: str) -> None:
         """Removes an item, with its document if it had one."""
         self.drop_document(source, key)
-        self._connection.execute("DELETE FROM item WHERE source = ? AND key = ?", (source, key))
+        self._end_item(source, key)
 
     def drop_document(self, source: str, key: str) -> None:
         """Removes the document of an item, which may still be there although it can no longer be read."""
         row = self._connection.execute(
-            "SELECT id, shelf_id FROM document WHERE source = ? AND key = ?", (source, key)
+            "SELECT id, shelf, born FROM document WHERE died IS NULL AND source = ? AND key = ?", (source, key)
         ).fetchone()
         if row is None:
             return
-        document_id, shelf = row
-        gone = {
-            int(i) for (i,) in self._connection.execute("SELECT id FROM chunk WHERE document_id = ?", (document_id,))
-        }
-        self._pending = [pending for pending in self._pending if pending[1] not in gone]
-        self._connection.executemany("INSERT INTO swept VALUES (?, ?)", ((chunk_id, shelf) for chunk_id in gone))
-        self._connection.execute("DELETE FROM document WHERE id = ?", (document_id,))
-        self._changed = True
+        number, shelf, born = row
+        self._pending = [pending for pending in self._pending if pending[1] != number]
+        self._gone.add(number)
+        self._touched.add(shelf)
+        if born == self._next:
+            self._connection.execute("DELETE FROM document WHERE id = ?", (number,))
+        else:
+            self._connection.execute("UPDATE document SET died = ? WHERE id = ?", (self._next, number))
 
     def publish(self) -> int:
         """Makes everything since the start visible at once and returns the generation.
 
-        A run that changed no document keeps the generation.
+        A run that changed nothing keeps the generation. Raises LibraryDiskFull, LibraryReadOnly; nothing is visible
+        then.
         """
-        self._flush()
-        for writer in self._lexical.values():
-            writer.commit()
-        for shelf in self._touched_shelves():
-            self._write_segments(shelf)
-        if self._changed:
-            self._connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
-        generation = int(catalog.meta(self._connection, "generation"))
-        self._connection.execute("COMMIT")
-        self._sweep()
-        return generation
+        with database.readable(self._folder / catalog.FILE):
+            if self._touched:
+                self._write_segments()
+                self._number_generation()
+            self._connection.execute("COMMIT")
+            if self._touched:
+                catalog.mark(self._folder, self._next)
+                recovery.remove_unnamed(self._folder, self._connection)
+                self._generation = self._next
+                self._touched.clear()
+        return self._generation
 
-    def _flush(self) -> None:
-        if not self._pending:
+    def _shelf(self, access: Access) -> int:
+        if access not in self._shelves:
+            self._shelves[access] = catalog.shelf_id(self._connection, access)
+        return self._shelves[access]
+
+    def _end_item(self, source: str, key: str) -> None:
+        where = "WHERE died IS NULL AND source = ? AND key = ?"
+        row = self._connection.execute(f"SELECT born, shelf FROM item {where}", (source, key)).fetchone()
+        if row is None:
             return
-        vectors = self._known.embed([text for _, _, text in self._pending])
-        for (shelf, chunk_id, text), vector in zip(self._pending, vectors, strict=True):
-            self._lexical_writer(shelf).add(chunk_id, text)
-            self._new[shelf].append((chunk_id, vector))
+        self._touched.add(int(row[1]))
+        if row[0] == self._next:
+            self._connection.execute(f"DELETE FROM item {where}", (source, key))
+        else:
+            self._connection.execute(f"UPDATE item SET died = ? {where}", (self._next, source, key))
+
+    def _embed(self) -> None:
+        vectors: Halves = self._known.embed([text for *_, text in self._pending])
+        for (*place, text), vector in zip(self._pending, vectors, strict=True):
+            shelf, document, number, order = place
+            self._new.append(NewRow(shelf, document, number, order, counted(text), vector))
         self._pending.clear()
-        for shelf, rows in self._new.items():
-            if len(rows) >= _SEGMENT_VECTORS:
-                self._write(shelf, rows)
-                self._new[shelf] = []
+        if len(self._new) >= _SEGMENT_ROWS:
+            self._write_pack()
 
-    def _lexical_writer(self, shelf: int) -> lexical.LexicalWriter:
-        if shelf not in self._lexical:
-            self._lexical[shelf] = lexical.LexicalWriter(self._folder, shelf)
-        return self._lexical[shelf]
+    def _write_pack(self) -> None:
+        if self._new:
+            self._name(build.write_new(self._folder, self._new))
+            self._new.clear()
 
-    def _touched_shelves(self) -> set[int]:
-        gone = {int(shelf) for (shelf,) in self._connection.execute("SELECT DISTINCT shelf_id FROM swept")}
-        return gone | {shelf for shelf, rows in self._new.items() if rows}
+    def _name(self, written: Written) -> None:
+        self._connection.execute(
+            "INSERT INTO segment (name, digest, rows, born) VALUES (?, ?, ?, ?)",
+            (written.name, written.digest, written.rows, self._next),
+        )
 
-    def _write_segments(self, shelf: int) -> None:
-        """One new segment for the run's new vectors and for what is left of segments that lost some."""
+    def _write_segments(self) -> None:
+        if self._pending:
+            self._embed()
+        self._write_pack()
+        self._bury()
+        live = self._live()
+        packs = [held for held in live if held.segment.codes is None]
+        for shelf in sorted(self._touched):
+            own = [held for held in live if held not in packs and int(held.segment["shelf"][0]) == shelf]
+            self._arrange_shelf(shelf, packs, own)
+        self._rewrite(compaction.merged_packs([held for held in self._live() if held.segment.codes is None]), own=False)
+
+    def _arrange_shelf(self, shelf: int, packs: Sequence[Live], own: Sequence[Live]) -> None:
+        """Moves the rows of a shelf that has many of them out of the packs, and merges its own segments."""
+        moving = [Live(h.segment, h.shown & _of_shelf(h.segment, shelf)) for h in packs if shelf in h.segment["shelf"]]
+        rows = sum(held.rows for held in moving)
+        if rows <= compaction.LARGE:
+            moving, rows = [], 0
+        chosen = compaction.absorbed(rows, own)
+        if moving or chosen:
+            self._rewrite(chosen, moving, own=True)
+
+    def _rewrite(self, segments: Sequence[Live], moving: Sequence[Live] = (), *, own: bool) -> None:
+        """Writes a segment of all these rows and ends these segments; of `moving` only the rows end."""
+        held = [one for one in (*segments, *moving) if one.rows]
+        if held:
+            codes = own and sum(one.rows for one in held) > compaction.LARGE
+            self._name(build.write_merged(self._folder, [Source(one.segment, one.shown) for one in held], codes=codes))
+        for one in segments:
+            self._end_segment(one.segment.name)
+        for one in moving:
+            self._entomb(one.segment.name, one.shown)
+
+    def _bury(self) -> None:
+        """Marks the rows of the documents that are gone."""
         import numpy as np
 
-        gone = {row[0] for row in self._connection.execute("SELECT chunk_id FROM swept WHERE shelf_id = ?", (shelf,))}
-        named = [row[0] for row in self._connection.execute("SELECT name FROM segment WHERE shelf_id = ?", (shelf,))]
-        rows = [row for row in self._new.pop(shelf, []) if row[0] not in gone]
-        for name in named:
-            ids, vectors = dense.read_segment(self._folder, name)
-            kept = ~np.isin(ids, list(gone))
-            if kept.all() and len(named) < _MOST_SEGMENTS:
+        gone = np.array(sorted(self._gone), np.int64)
+        if not len(gone):
+            return
+        for held in self._live():
+            if self._touched.isdisjoint(held.segment["shelf"].tolist()):
                 continue
-            self._connection.execute("DELETE FROM segment WHERE name = ?", (name,))
-            rows += [(int(i), v) for i, v in zip(ids[kept], vectors[kept], strict=True)]
-        if rows:
-            self._write(shelf, rows)
+            document = held.segment["document"]
+            at = np.minimum(np.searchsorted(gone, document), len(gone) - 1)
+            self._entomb(held.segment.name, held.shown & (gone[at] == document))
 
-    def _write(self, shelf: int, rows: list[tuple[int, FloatArray]]) -> None:
+    def _entomb(self, segment: str, rows: NDArray[np.bool_]) -> None:
         import numpy as np
 
-        ids = np.array([chunk_id for chunk_id, _ in rows], dtype=np.int64)
-        name = dense.write_segment(self._folder, ids, np.stack([vector for _, vector in rows]))
-        self._connection.execute("INSERT INTO segment VALUES (?, ?, ?)", (name, shelf, len(rows)))
+        if rows.any():
+            self._connection.execute(
+                "INSERT INTO tombstone VALUES (?, ?, ?)",
+                (segment, self._next, np.flatnonzero(rows).astype(np.uint32).tobytes()),
+            )
 
-    def _recover(self) -> None:
-        """Finishes the sweep of the last run and removes what an unpublished one left."""
-        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'chunk'").fetchone()
-        last_published = int(row[0]) if row else 0
-        for (shelf,) in self._connection.execute("SELECT DISTINCT shelf_id FROM segment"):
-            lexical.require(self._folder, int(shelf))
-        # An unpublished run may have left an index for a shelf that the catalog does not know.
-        for shelf in lexical.shelves(self._folder):
-            if lexical.holds_above(self._folder, shelf, last_published):
-                writer = self._lexical_writer(shelf)
-                writer.remove_above(last_published)
-                writer.commit()
-        self._sweep()
+    def _end_segment(self, name: str) -> None:
+        self._connection.execute("UPDATE segment SET died = ? WHERE name = ?", (self._next, name))
+        self._connection.execute("DELETE FROM segment WHERE died = born")
 
-    def _sweep(self) -> None:
-        """Removes from the indexes what the published generation does not show."""
-        gone: dict[int, list[int]] = defaultdict(list)
-        for chunk_id, shelf in self._connection.execute("SELECT chunk_id, shelf_id FROM swept"):
-            gone[shelf].append(chunk_id)
-        for shelf, chunk_ids in gone.items():
-            writer = self._lexical_writer(shelf)
-            writer.remove(chunk_ids)
-            writer.commit()
-        self._connection.execute("DELETE FROM swept")
-        dense.remove_unnamed(self._folder, [str(n) for (n,) in self._connection.execute("SELECT name FROM segment")])
+    def _live(self) -> list[Live]:
+        """The segments as they stand in this run. Ends those that have no row left."""
+        import numpy as np
+
+        dead = catalog.dead_rows(self._connection)
+        live = []
+        for name, digest, _ in catalog.segments(self._connection):
+            if name not in self._segments:
+                self._segments[name] = Segment(self._folder, name, digest)
+            shown = np.ones(self._segments[name].rows, np.bool_)
+            shown[dead.get(name, [])] = False
+            if shown.any():
+                live.append(Live(self._segments[name], shown))
+            else:
+                self._end_segment(name)
+        return live
+
+    def _number_generation(self) -> None:
+        """Gives the run its number, and forgets what only generations before the last one showed."""
+        for shelf in self._touched:
+            self._connection.execute("INSERT INTO change VALUES (?, ?)", (shelf, self._next))
+        catalog.set_meta(self._connection, "previous", self._generation)
+        catalog.set_meta(self._connection, "generation", self._next)
+        catalog.set_meta(self._connection, "published", self._next)
+        catalog.forget(self._connection, self._generation)
+
+
+def _of_shelf(segment: Segment, shelf: int) -> NDArray[np.bool_]:
+    import numpy as np
+
+    rows = np.zeros(segment.rows, np.bool_)
+    block = int(np.searchsorted(segment["shelf"], shelf))
+    rows[segment["row_start"][block] : segment["row_start"][block + 1]] = True
+    return rows

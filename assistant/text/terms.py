@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
 
-from assistant.library.lexical import words
+from assistant.library.words import words
 
 Idf = Callable[[str], float]
 """Weight (>= 0) of a stem as `stem` makes it, higher for rarer ones."""

@@ -25,12 +25,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, NoReturn
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from assistant.errors import ParseError, SettingsError
-from assistant.settings import IngestSettings
 from ingest.parse.choose import LIBRARIES, SUFFIXES, parse
 from ingest.parse.foreign import reader_class
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 _MOST_DETAIL = 500
 """Characters of an error's text that are handed on."""
@@ -46,7 +49,8 @@ class _Running:
 
 def main() -> None:
     with open(0, "rb", buffering=0, closefd=False) as requests:
-        settings = IngestSettings.model_validate_json(requests.readline())
+        # As they were checked: to import pydantic would take longer than all else until the first file is read.
+        settings = cast("IngestSettings", SimpleNamespace(**json.loads(requests.readline())))
     try:
         _import_parsers(settings)
     except SettingsError as error:

@@ -8,11 +8,14 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assistant.errors import ParseError
-from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
 from ingest.parse.parsed import Draft, Parsed, finish
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 SUFFIXES = {
     ".pdf": "pdf",

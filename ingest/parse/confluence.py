@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assistant.settings import IngestSettings
 from ingest.parse.pandoc import DISPLAY, HTML, INLINE, to_markdown
 from ingest.parse.parsed import Draft
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 TAGS = re.compile(r"<(?:ac|ri):[a-z-]+[\s>/]")
 _AC, _RI = "{urn:ac}", "{urn:ri}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ParseError
-from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
 from ingest.parse.pandoc import HTML, to_latex, to_markdown
 from ingest.parse.parsed import Draft
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 _TWICE = "katex-html", "MathJax", "MathJax_Preview", "MathJax_Display", "MathJax_SVG", "mwe-math-fallback-image-inline"
 """Classes of what shows a formula a second time, beside its source."""

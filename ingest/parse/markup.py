@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
 from ingest.parse.pandoc import to_markdown
 from ingest.parse.parsed import Draft
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?^ {0,3}\1[`~]*[ \t]*$", re.M | re.S)

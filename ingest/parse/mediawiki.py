@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ParseError
-from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
 from ingest.parse.pandoc import to_markdown
 from ingest.parse.parsed import Draft
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 DUMP = "http://www.mediawiki.org/xml/export-"
 _NOT_SHOWN = ("category", "file", "image")

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from html import unescape
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ParseError
-from assistant.settings import IngestSettings
 from ingest.parse.pandoc import to_latex, to_markdown
 from ingest.parse.parsed import Draft, cell, pipe_table
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FORMULA = "REFDESKFORMULA{}X"

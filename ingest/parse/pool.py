@@ -16,12 +16,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from assistant.errors import ParseError, RefdeskError, SettingsError
-from assistant.settings import IngestSettings
 from ingest.parse.choose import check, is_plain
 from ingest.parse.parsed import Parsed
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 _AHEAD = 4
 """Requests made before the first of them is wanted, for each worker: a slow file must not leave the others idle."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import escape
+from typing import TYPE_CHECKING
 
-from assistant.settings import IngestSettings
 from ingest.parse.decode import decode
 from ingest.parse.pandoc import DISPLAY, HTML, INLINE, to_markdown
 from ingest.parse.parsed import Draft
 from ingest.parse.tml import to_html
+
+if TYPE_CHECKING:
+    from assistant.settings import IngestSettings
 
 TOPIC = re.compile(r"^%META:TOPIC(?:INFO|PARENT)\{", re.M)
 _META = re.compile(r"^%META:(\w+)\{(.*)\}%[ \t]*$\n?", re.M)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from assistant.answering import Assistant
 from assistant.library import Library
-from assistant.library.view import ANY, Filter
+from assistant.library.view import ANY, Filter, Hit
 from assistant.search import fuse, search
 from assistant.settings import SearchSettings, Settings
 from assistant.types import Chunk, Document, Passage, Stage
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 QUESTION = "How heavy is the calorimeter?"
 RANKINGS = st.lists(
-    st.lists(st.integers(1, 20), unique=True, max_size=12).map(lambda ids: [(i, 1.0) for i in ids]), max_size=3
+    st.lists(st.integers(1, 20), unique=True, max_size=12).map(lambda ids: [Hit(1.0, 1, i, 99 - i) for i in ids]),
+    max_size=3,
 )
 
 
@@ -33,13 +34,15 @@ def find(desk: Assistant, question: str, stage: Stage, k: int = 1000, wanted: Fi
 
 
 @given(RANKINGS, st.integers(0, 100))
-def test_fusion_sums_reciprocal_ranks(rankings: list[list[tuple[int, float]]], k: int) -> None:
+def test_fusion_sums_reciprocal_ranks(rankings: list[list[Hit]], k: int) -> None:
     fused = fuse(rankings, k)
-    for chunk_id, score in fused:
-        places = [[i for i, _ in ranking].index(chunk_id) + 1 for ranking in rankings if (chunk_id, 1.0) in ranking]
-        assert score == pytest.approx(sum(1 / (k + place) for place in places))
-    assert sorted(i for i, _ in fused) == sorted({i for ranking in rankings for i, _ in ranking})
-    assert fused == sorted(fused, key=lambda hit: (-hit[1], hit[0]))
+    numbers = [[hit.number for hit in ranking] for ranking in rankings]
+    for hit in fused:
+        places = [ranking.index(hit.number) + 1 for ranking in numbers if hit.number in ranking]
+        assert hit.score == pytest.approx(sum(1 / (k + place) for place in places))
+        assert (hit.document, hit.order) == (1, 99 - hit.number)
+    assert sorted(hit.number for hit in fused) == sorted(set().union(*numbers))
+    assert fused == sorted(fused, key=lambda hit: (-hit.score, hit.order))
 
 
 def test_the_fused_stage_fuses_the_two_others(desk: Assistant) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -281,10 +280,10 @@ def test_every_file_is_accounted_for(build: Build, library: Path, folder: Path) 
 def test_what_was_removed_leaves_the_disk(build: Build, library: Path, folder: Path) -> None:
     (folder / "secret.md").write_text("The password is swordfish.")
     build()
+    assert b"swordfish" in (library / "catalog.sqlite").read_bytes()
     (folder / "secret.md").unlink()
     build()
-    connection = sqlite3.connect(library / "catalog.sqlite")
-    texts = [text for (text,) in connection.execute("SELECT text FROM document")]
-    connection.close()
-    assert not any("swordfish" in text for text in texts)
+    (folder / "new.md").write_text("Until now, a rollback could have brought it back.")
+    build()
+    assert not any(b"swordfish" in file.read_bytes() for file in library.rglob("*") if file.is_file())
     assert not any(p.key == "secret.md" for p in Assistant.open(library).search("swordfish", 100))

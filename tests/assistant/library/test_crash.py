@@ -1,205 +1,202 @@
-"""A writer that dies anywhere leaves one whole generation; its lock dies with it."""
+"""A run that is stopped anywhere leaves one whole generation, and the next run finishes the work.
+
+The normal run stops each operation after a spread of its changes to files, the long form after every one.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from random import Random
+from typing import Any
 
 import pytest
 
-from assistant.errors import LibraryLocked
-from assistant.library import Library, lexical
-from assistant.library.lock import lock
-from assistant.types import Document
-
-if TYPE_CHECKING:
-    from assistant.embed import Embedder
-
-BEFORE = {"stays": "a common text that stays", "changes": "a common text of before", "goes": "a common text that goes"}
-AFTER = {"stays": BEFORE["stays"], "changes": "a common text of afterwards", "comes": "a common text that comes"}
-SHELVES = 2
-
-# Writes AFTER over BEFORE and kills itself at the line of `assistant/library` that it is told, -1 for none; prints how
-# many lines there are. It forks before each run, so that the embedder is opened once; its vectors are known already.
-CHILD = """
-import json, os, shutil, signal, sys
-from pathlib import Path
-from assistant.embed import open_embedder
-from assistant.library import Library, dense, lexical, writer
-from assistant.settings import EmbedderSettings
-from assistant.types import Access, Chunk, Document, PUBLIC
-
-template, work, after = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
-embedder = open_embedder(EmbedderSettings())
-
-def run(folder, fatal):
-    lines = 0
-    def trace(frame, event, argument):
-        nonlocal lines
-        if "assistant/library" not in frame.f_code.co_filename.replace(os.sep, "/"):
-            return None
-        if event == "line":
-            lines += 1
-            if lines == fatal:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-    with Library.open(folder).writer(embedder) as writer:
-        sys.settrace(trace)
-        for key, text in after.items():
-            access = Access.of("board") if key == "comes" else PUBLIC
-            document = Document("wiki", key, "2", "", "", "markdown", text, (), (), access)
-            writer.put(document, [Chunk(0, len(text), text, (), None)])
-        writer.remove("wiki", "goes")
-        writer.publish()
-        sys.settrace(None)
-    return lines
-
-def forked(folder, fatal):
-    shutil.copytree(template, folder)
-    reading, writing = os.pipe()
-    if (pid := os.fork()) == 0:
-        os.write(writing, str(run(folder, fatal)).encode())
-        os._exit(0)
-    os.close(writing)
-    status = os.waitpid(pid, 0)[1]
-    return status, os.read(reading, 100)
-
-status, lines = forked(work / "whole", -1)
-assert status == 0, status
-total = int(lines)
-points = sorted({1, total, *range(2, total, max(1, total // 20))})
-statuses = {point: forked(work / str(point), point)[0] for point in points}
-print(json.dumps({"total": total, "statuses": statuses}))
-"""
-
-HOLDER = """
-import sys
-from assistant.embed import open_embedder
-from assistant.library import Library
-from assistant.settings import EmbedderSettings
-embedder = open_embedder(EmbedderSettings())
-with Library.open_or_create(sys.argv[1], embedder).writer(embedder):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+Ask = Callable[..., Any]
+OPERATIONS = ("index", "update", "compact", "rollback")
+SPREAD = 12
+EVERY = pytest.mark.parametrize(
+    "every", [pytest.param(False, id="spread"), pytest.param(True, id="every", marks=pytest.mark.long)]
+)
 
 
-def held(folder: Path, embedder: Embedder) -> dict[str, str]:
-    """Key -> text of everything that a member of all groups finds, the same by both indexes and the catalog."""
-    with Library.open(folder).view({"board"}) as view:
-        lexical_found = view.passages(view.search_lexical("common text", 100), "lexical")
-        dense_found = view.passages(view.search_dense(embedder.embed_query("common text"), 100), "dense")
-        documents = {s.key for s in view.summaries()}
-    by_lexical = {p.key: p.text for p in lexical_found}
-    assert by_lexical == {p.key: p.text for p in dense_found}
-    assert len(lexical_found) == len(dense_found) == len(by_lexical)
-    assert set(by_lexical) == documents
-    return by_lexical
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One operation that went well: the library before it, and what was seen then.
+
+    `events` are [call, path] of each change to a file. `before` holds the states that a crash may leave besides
+    `after`; `files` are those after a further run that finds nothing changed.
+    """
+
+    operation: str
+    start: Path
+    events: list[tuple[str, str]]
+    before: list[Any]
+    after: Any
+    files: list[str]
+
+    def points(self, every: bool, kind: Callable[[str], bool] = lambda _: True) -> list[int]:
+        """After how many changes to stop, 0 included; SQLite's shared memory is no file that outlives a crash."""
+        numbers = [
+            number
+            for number, (call, path) in enumerate(self.events)
+            if kind(call) and not path.endswith("-shm")
+        ] + [len(self.events)]  # fmt: skip
+        return numbers if every else sorted({numbers[i * (len(numbers) - 1) // (SPREAD - 1)] for i in range(SPREAD)})
+
+    def told(self, what: str, point: int) -> str:
+        return f"{self.operation}, {what} after change {point}: {self.events[max(0, point - 2) : point]}"
 
 
-def indexed_chunks(folder: Path) -> int:
-    """How many chunks stand in the lexical indexes, shown or not."""
-    shelves = range(1, SHELVES + 1)
-    opened = [lexical.open_index(folder, n) for n in shelves if (folder / "lexical" / str(n) / "meta.json").exists()]
-    return sum(int(lexical.searcher(index).num_docs) for index in opened)
+@pytest.fixture(scope="module")
+def went_well(watching: Ask, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """Each operation done once and left alone."""
+    done: dict[str, Run] = {}
+
+    def run(operation: str) -> Run:
+        if operation in done:
+            return done[operation]
+        start = tmp_path_factory.mktemp(operation) / "start"
+        start.mkdir()
+        value(watching("plain", f"before_{operation}", start / "library"))
+        before = [value(watching("plain", "state", start / "library"))]
+        work = copied(start, start.with_name("whole"))
+        if operation == "index":  # an empty library may be there before the first generation is
+            value(watching("plain", "nothing", work / "library"))
+            before.append(value(watching("plain", "state", work / "library")))
+            shutil.rmtree(work / "library")
+        outcome = watching("watched", operation, work / "library")
+        assert not outcome["error"]
+        after = value(watching("plain", "state", work / "library"))
+        assert after not in before
+        value(watching("plain", "nothing", work / "library"))
+        assert value(watching("plain", "state", work / "library")) == after
+        events = [(event["call"], event["path"]) for event in outcome["events"]]
+        done[operation] = Run(
+            operation, start, events, before, after, value(watching("plain", "files", work / "library"))
+        )
+        return done[operation]
+
+    return run
 
 
-def test_a_run_killed_anywhere_leaves_one_whole_generation(
-    tmp_path: Path, embedder: Embedder, publish: Callable[..., int], make: Callable[..., Document]
+def value(answer: Any) -> Any:
+    assert "error" not in answer, answer["error"]
+    return answer["value"]
+
+
+def copied(start: Path, target: Path) -> Path:
+    shutil.rmtree(target, ignore_errors=True)
+    return Path(shutil.copytree(start, target))
+
+
+def assert_whole(ask: Ask, run: Run, folder: Path, told: str) -> Any:
+    """One of the two generations is there, `verify` agrees, and the next run ends where it always ends; the state."""
+    found = value(ask("plain", "state", folder))
+    assert found in [*run.before, run.after], told
+    assert value(ask("plain", "problems", folder)) == [], told
+    if found in run.before:
+        value(ask("plain", run.operation, folder))
+    value(ask("plain", "nothing", folder))
+    assert value(ask("plain", "state", folder)) == run.after, told
+    assert value(ask("plain", "problems", folder)) == [], told
+    assert value(ask("plain", "files", folder)) == run.files, told
+    return found
+
+
+@EVERY
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_killed_after_any_change_to_a_file(
+    operation: str, every: bool, tmp_path: Path, watching: Ask, went_well: Callable[[str], Run]
 ) -> None:
-    template, work = tmp_path / "template", tmp_path / "work"
-    work.mkdir()
-    publish(tmp_path / "vectors", [make(key, text) for key, text in (BEFORE | AFTER).items()])
-    publish(template, [make(key, text) for key, text in BEFORE.items()])
-    known = next((tmp_path / "vectors").glob("vectors-*.sqlite"))
-    (template / known.name).write_bytes(known.read_bytes())
-
-    arguments = [sys.executable, "-c", CHILD, str(template), str(work), json.dumps(AFTER)]
-    child = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300)
-    assert child.returncode == 0, child.stderr
-    statuses = json.loads(child.stdout)["statuses"]
-    assert set(statuses.values()) == {signal.SIGKILL}
-    assert len(statuses) >= 20
-
-    outcomes = set()
-    for point in statuses:
-        folder = work / point
-        found = held(folder, embedder)
-        generation = Library.open(folder).generation()
-        assert (found, generation) in ((BEFORE, 1), (AFTER, 2)), f"killed at line {point}"
-        outcomes.add(generation)
-        publish(folder)  # the next run sweeps
-        assert held(folder, embedder) == found
-        assert indexed_chunks(folder) == 3, f"killed at line {point}"
-        with Library.open(folder).writer(embedder) as writer:
-            named = {name for (name,) in writer._connection.execute("SELECT name FROM segment")}
-        assert {file.stem for file in (folder / "dense").iterdir()} == named, f"killed at line {point}"
-    assert outcomes == {1, 2}
+    run = went_well(operation)
+    seen = Counter[bool]()
+    for point in run.points(every):
+        work = copied(run.start, tmp_path / "work")
+        outcome = watching("watched", operation, work / "library", point)
+        assert outcome["killed"] or point == len(run.events)
+        found = assert_whole(watching, run, work / "library", run.told("killed", point))
+        assert outcome["killed"] or found == run.after
+        seen[found == run.after] += 1
+    assert seen[False]
+    assert seen[True]
 
 
-def test_an_unpublished_run_leaves_nothing(
-    tmp_path: Path, embedder: Embedder, publish: Callable[..., int], make: Callable[..., Document]
+@EVERY
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_power_cut_after_any_change_to_a_file(
+    operation: str, every: bool, tmp_path: Path, watching: Ask, went_well: Callable[[str], Run]
 ) -> None:
-    publish(tmp_path, [make(key, text) for key, text in BEFORE.items()])
-    with Library.open(tmp_path).writer(embedder) as writer:
-        writer.remove("wiki", "stays")
-        writer.put(make("new", "a common text"), [])
-    writer = Library.open(tmp_path).writer(embedder)
-    writer.remove("wiki", "goes")
-    with pytest.raises(KeyError), writer:
-        raise KeyError
-    assert held(tmp_path, embedder) == BEFORE
-    assert Library.open(tmp_path).generation() == 1
+    """What was not synced is gone, or is there in part; what was published stays."""
+    run = went_well(operation)
+    for point in run.points(every):
+        work = copied(run.start, tmp_path / "work")
+        shutil.rmtree(tmp_path / "left", ignore_errors=True)
+        (tmp_path / "left").mkdir()
+        outcome = watching("watched", operation, work / "library", point, None, tmp_path / "left")
+        for kind in ("synced", "mixed"):
+            told = run.told(kind, point)
+            found = assert_whole(watching, run, tmp_path / "left" / kind / "library", told)
+            assert outcome["killed"] or found == run.after, told
 
 
-@contextmanager
-def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that is writing to the library."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout
-        assert process.stdout.readline() == "held\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def test_a_second_writer_is_refused_until_the_first_is_dead(
-    tmp_path: Path, embedder: Embedder, publish: Callable[..., int], make: Callable[..., Document]
+@EVERY
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_full_disk_after_any_change_to_a_file(
+    operation: str, every: bool, tmp_path: Path, watching: Ask, went_well: Callable[[str], Run]
 ) -> None:
-    publish(tmp_path, [make(key, text) for key, text in BEFORE.items()])
-    with holder(tmp_path) as other:
-        with pytest.raises(LibraryLocked, match="Wait until it has finished"):
-            Library.open(tmp_path).writer(embedder)
-        assert held(tmp_path, embedder) == BEFORE  # readers do not mind
-        os.kill(other.pid, signal.SIGKILL)
-        other.wait()
-        with Library.open(tmp_path).writer(embedder) as writer:
-            writer.publish()
+    run = went_well(operation)
+    refused = 0
+    for point in run.points(every, lambda call: call in ("write", "allocate", "truncate")):
+        work = copied(run.start, tmp_path / "work")
+        outcome = watching("watched", operation, work / "library", None, point)
+        told = run.told("disk full", point)
+        found = assert_whole(watching, run, work / "library", told)
+        if outcome["error"]:
+            refused += 1
+            *classes, message = outcome["error"]
+            assert "LibraryError" in classes, told
+            assert "No space left on device" in message, told
+            assert found in run.before, told
+        else:
+            assert found == run.after, told
+    assert refused
 
 
-def test_a_second_writer_in_the_same_process_is_refused(tmp_path: Path, embedder: Embedder) -> None:
-    library = Library.open_or_create(tmp_path, embedder)
-    with library.writer(embedder):
-        with pytest.raises(LibraryLocked):
-            library.writer(embedder)
-        with pytest.raises(LibraryLocked):
-            Library.open(tmp_path).writer(embedder)
-    library.writer(embedder).__exit__(None, None, None)
+@EVERY
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_killed_at_a_random_moment(
+    operation: str, every: bool, tmp_path: Path, zygote: Ask, went_well: Callable[[str], Run]
+) -> None:
+    run = went_well(operation)
+    chance = Random(operation)
+    work = copied(run.start, tmp_path / "work")
+    longest = 0.005
+    while not zygote("kill_after", operation, work / "library", longest)["ended"]:
+        longest *= 1.5
+        work = copied(run.start, tmp_path / "work")
+    for number in range(200 if every else 4):
+        work = copied(run.start, tmp_path / "work")
+        moments = [chance.uniform(0, longest) for _ in range(3)]
+        for seconds in moments:  # the second and the third kill a run that finds what the last one left
+            if value(zygote("plain", "state", work / "library")) in run.before:
+                zygote("kill_after", operation, work / "library", seconds)
+        assert_whole(zygote, run, work / "library", f"{operation}, trial {number} killed after {moments} s")
 
 
-def test_two_processes_do_not_both_make_a_library(tmp_path: Path, embedder: Embedder) -> None:
-    with lock(tmp_path), pytest.raises(LibraryLocked):
-        Library.open_or_create(tmp_path, embedder)
-    assert not (tmp_path / "catalog.sqlite").exists()
-    assert Library.open_or_create(tmp_path, embedder).generation() == 0
+@pytest.mark.parametrize("operation", OPERATIONS[:3])
+def test_segments_are_synced_before_the_commit(operation: str, went_well: Callable[[str], Run]) -> None:
+    """Each new segment is written, synced, renamed and its folder synced, and only then the catalog commits."""
+    events = went_well(operation).events
+    commits = [at for at, event in enumerate(events) if event == ("sync", "library/catalog.sqlite-wal")]
+    named = {path for call, path in events if call == "rename" and path.endswith(".segment")}
+    assert named
+    for path in named:
+        renamed = events.index(("rename", path))
+        synced = next(at for at, event in enumerate(events) if at > renamed and event == ("sync", "library/segments"))
+        content = max(at for at in range(renamed) if events[at][0] == "sync" and "/segments/" in events[at][1])
+        written = max(at for at in range(renamed) if events[at][0] == "write" and "/segments/" in events[at][1])
+        assert written < content < renamed < synced < commits[-1]

@@ -1,0 +1,62 @@
+"""Which segments a run rewrites, so that there are few of them and the bytes written grow with what changed.
+
+New chunks of all shelves go together into a *pack*, whose rows are all compared by a search. Once a shelf has more
+than LARGE rows in packs they move to a segment of its own, with codes. What happens to a shelf's own segments depends
+on this shelf alone, and packs give the same results however they are arranged: nobody's results tell of other shelves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from assistant.library.segment import Segment
+
+LARGE = 2_048
+"""Rows in packs from which on a shelf gets segments of its own."""
+LARGEST = 1_000_000
+"""A segment with more rows than this is not merged with others any more."""
+_RATIO = 3
+"""A segment is merged with smaller ones that together have more than a third of its rows."""
+_MOST_DEAD = 0.25
+"""Share of dead rows from which on a segment is rewritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A segment and which of its rows are shown, or some of these."""
+
+    segment: Segment
+    shown: NDArray[np.bool_]
+
+    @property
+    def rows(self) -> int:
+        return int(self.shown.sum())
+
+    @property
+    def wasteful(self) -> bool:
+        return self.rows < (1 - _MOST_DEAD) * self.segment.rows
+
+
+def absorbed(rows: int, segments: Sequence[Live]) -> list[Live]:
+    """Those of a shelf's own segments that should become one with `rows` new ones, or be rewritten."""
+    chosen: list[Live] = []
+    for held in sorted(segments, key=lambda held: (held.rows, held.segment.name)):
+        if held.wasteful or (_RATIO * rows > held.rows and held.rows <= LARGEST):
+            chosen.append(held)
+            rows += held.rows
+    return chosen
+
+
+def merged_packs(packs: Sequence[Live]) -> list[Live]:
+    """The packs that should become one, [] if they are well as they are."""
+    if not packs:
+        return []
+    smallest, *others = sorted(packs, key=lambda held: (held.rows, held.segment.name))
+    chosen = [smallest, *absorbed(smallest.rows, others)]
+    return chosen if len(chosen) > 1 or smallest.wasteful else []

@@ -1,0 +1,104 @@
+"""SQLite with a checksum on every page, and its errors in Refdesk's words.
+
+The checksum VFS of SQLite (https://sqlite.org/cksumvfs.html) keeps 8 bytes in each page and compares them whenever it
+reads one, so a flipped byte becomes an error instead of an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import apsw
+
+from assistant.errors import LibraryDamaged
+from assistant.library.disk import disk_full, read_only
+
+_RESERVED = 8
+_BUSY_MILLISECONDS = 30_000
+_CANNOT_READ = {
+    apsw.SQLITE_IOERR_DATA,  # a wrong checksum
+    apsw.SQLITE_IOERR_READ,
+    apsw.SQLITE_IOERR_SHORT_READ,
+    apsw.SQLITE_IOERR_CORRUPTFS,
+}
+
+
+@cache
+def _checksums() -> str:
+    """The name of the VFS; loads it."""
+    import apsw.sqlite_extra
+
+    apsw.sqlite_extra.load(apsw.Connection(":memory:"), "cksumvfs")
+    return "cksmvfs"
+
+
+def create(file: Path) -> apsw.Connection:
+    """A new database whose pages have checksums."""
+    connection = apsw.Connection(str(file), vfs=_checksums())
+    connection.reserve_bytes(reserve=_RESERVED)
+    return connection
+
+
+def connect(file: Path, *, write: bool = False) -> apsw.Connection:
+    """A connection to a database that `create` made; transactions are begun and ended by hand.
+
+    To read one in a folder that cannot be written, where SQLite can make no file of its own, nobody may be writing to
+    it; that is so where the rights or the disk forbid it to everybody.
+    """
+    name, flags = str(file), apsw.SQLITE_OPEN_READWRITE if write else apsw.SQLITE_OPEN_READONLY
+    try:
+        connection = apsw.Connection(name, flags, vfs=_checksums())
+        connection.set_busy_timeout(_BUSY_MILLISECONDS)
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        wal = file.with_name(file.name + "-wal")
+        if write or not file.exists() or (wal.exists() and wal.stat().st_size):
+            raise
+        uri = f"{file.absolute().as_uri()}?immutable=1"
+        connection = apsw.Connection(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=_checksums())
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # what was removed should not stay in free pages
+    return connection
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Turns SQLite's errors about this database into LibraryDamaged, LibraryDiskFull and LibraryReadOnly."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise disk_full(file.parent) from error
+    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
+        raise read_only(file.parent) from error
+    except apsw.IOError as error:
+        if getattr(error, "extendedresult", 0) not in _CANNOT_READ:
+            raise disk_full(file.parent) from error
+        raise _damaged(file, error) from error
+    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError) as error:
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: Path, error: apsw.Error) -> LibraryDamaged:
+    return LibraryDamaged(
+        f"The database {file} is damaged ({error}). Restore it from a copy, or index again into a new folder."
+    )
+
+
+def damaged_pages(file: Path) -> int:
+    """How many pages of the file itself, used or not, do not have the checksum that they should."""
+    connection = apsw.Connection(":memory:", vfs=_checksums())
+    damaged = 0
+    with file.open("rb") as stream:
+        header = stream.read(100)
+        size = int.from_bytes(header[16:18], "big")
+        size = 65_536 if size == 1 else size
+        if size < 512 or header[20] != _RESERVED:
+            return 1
+        stream.seek(0)
+        while page := stream.read(size):
+            ((right,),) = connection.execute("SELECT verify_checksum(?)", (page,))
+            damaged += right != 1 or len(page) != size
+    return damaged

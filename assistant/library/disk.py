@@ -1,0 +1,75 @@
+"""Files that are written once: whole and on disk under their name, or not there at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from assistant.errors import LibraryDiskFull, LibraryError, LibraryReadOnly
+
+WORK_SUFFIX = ".new"
+"""How the name of a file ends that is not whole yet."""
+
+
+@contextmanager
+def refused(folder: Path) -> Iterator[None]:
+    """Says in Refdesk's words why the operating system did not let us write below `folder`."""
+    try:
+        yield
+    except OSError as error:
+        raise _refusal(folder, error) from error
+
+
+def _refusal(folder: Path, error: OSError) -> LibraryError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return disk_full(folder)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return read_only(folder)
+    return LibraryError(f"The library {folder} cannot be written: {error}.")
+
+
+def disk_full(folder: Path) -> LibraryDiskFull:
+    return LibraryDiskFull(
+        f"The disk of the library {folder} takes no more: it is full or over a limit. Nothing was changed. Make room "
+        "there, then run the same again."
+    )
+
+
+def read_only(folder: Path) -> LibraryReadOnly:
+    return LibraryReadOnly(
+        f"The library {folder} cannot be written: its folder, a file in it or the disk is read-only. "
+        "Use an account that may write there, or index into another folder."
+    )
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[BinaryIO]:
+    """A stream whose bytes stand under `target`, durably, once the context ends; an error in it leaves nothing.
+
+    Raises LibraryDiskFull, LibraryReadOnly.
+    """
+    work = target.with_name(target.name + WORK_SUFFIX)
+    with refused(target.parent.parent):
+        try:
+            with work.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            work.replace(target)
+            sync_folder(target.parent)
+        except BaseException:
+            work.unlink(missing_ok=True)
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,208 @@
+"""What a search reads: the blocks of the visible shelves out of all segments, as if they were one.
+
+Rows are counted through all visible blocks, segment after segment; rows of other shelves have no number here, so that
+nothing which a caller may not read is scored, counted or weighed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from assistant.library.ann import Codes
+    from assistant.library.segment import Segment
+    from assistant.types import FloatArray
+
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The visible blocks of a segment. `shift`: what to add to a row of the segment, for each of those blocks."""
+
+    segment: Segment
+    blocks: Ints
+    word_low: Ints
+    word_high: Ints
+    shift: Ints
+
+
+class Indexes:
+    """See the module. `dead` names the rows of each segment that a generation does not show."""
+
+    def __init__(self, segments: Sequence[Segment], dead: Mapping[str, Ints], shelves: Collection[int]) -> None:
+        import numpy as np
+
+        wanted = np.array(sorted(shelves), np.int64)
+        self._parts: list[_Part] = []
+        starts, firsts, lengths, hidden = [0], [], [np.empty(0, np.uint16)], [np.empty(0, np.int64)]
+        owners: list[int] = []
+        for held in segments:
+            blocks = np.flatnonzero(np.isin(held["shelf"], wanted))
+            if not len(blocks):
+                continue
+            first, last = held["row_start"][blocks], held["row_start"][blocks + 1]
+            ends = starts[-1] + np.cumsum(last - first)
+            shift = np.r_[starts[-1], ends[:-1]] - first
+            words = held["word_start"]
+            self._parts.append(_Part(held, blocks, words[blocks], words[blocks + 1], shift))
+            lengths += [held["length"][f:t] for f, t in zip(first, last, strict=True)]
+            gone = dead.get(held.name, hidden[0])
+            block_of_gone = np.searchsorted(first, gone, "right") - 1
+            inside = (block_of_gone >= 0) & (gone < last[block_of_gone])
+            hidden.append(gone[inside] + shift[block_of_gone[inside]])
+            starts += ends.tolist()
+            firsts += first.tolist()
+            owners += [len(self._parts) - 1] * len(blocks)
+        self._block_start = np.array(starts, np.int64)
+        self._block_first = np.array(firsts, np.int64)
+        self._block_part = np.array(owners, np.int64)
+        self.rows = starts[-1]
+        self.length: NDArray[np.uint16] = np.concatenate(lengths)
+        """(rows,) words in each row."""
+        self.dead: Ints = np.concatenate(hidden)
+        """The rows that are no longer shown."""
+        self.alive: NDArray[np.bool_] = np.ones(self.rows, np.bool_)
+        self.alive[self.dead] = False
+        self.chunks = self.rows - len(self.dead)
+        self.words = int(self.length.sum(dtype=np.int64)) - int(self.length[self.dead].sum(dtype=np.int64))
+        """Words in all rows that are shown."""
+        self.holding: dict[int, int] = {}
+        """In how many shown rows a word stands, as far as it was counted; only kept where there are dead rows."""
+
+    def gather(self, array: str, rows: Ints) -> NDArray[Any]:
+        """The entries of a segment array for these rows."""
+        import numpy as np
+
+        block = np.searchsorted(self._block_start, rows, "right") - 1
+        part = self._block_part[block]
+        local = rows - self._block_start[block] + self._block_first[block]
+        if len(self._parts) == 1:
+            return np.asarray(self._parts[0].segment[array][local])
+        sample = self._parts[0].segment[array]
+        out = np.empty((len(rows), *sample.shape[1:]), sample.dtype)
+        for i in np.unique(part):
+            mine = part == i
+            out[mine] = self._parts[i].segment[array][local[mine]]
+        return out
+
+    def postings(self, hashes: NDArray[np.uint64]) -> list[WordPostings]:
+        """Where each of these words stands."""
+
+        found = [_find(part, hashes) for part in self._parts]
+        return [
+            WordPostings(
+                [
+                    (part, at[:, i][held[:, i]], part.shift[held[:, i]])
+                    for part, (at, held) in zip(self._parts, found, strict=True)
+                    if held[:, i].any()
+                ]
+            )
+            for i in range(len(hashes))
+        ]
+
+    @cached_property
+    def coded(self) -> list[tuple[Codes, int]]:
+        """The indexes of large shelves, each with the number of its first row."""
+        return [(p.segment.codes, int(p.shift[0])) for p in self._parts if p.segment.codes]
+
+    @cached_property
+    def scanned(self) -> tuple[Any, Ints]:
+        """A FAISS index over the vectors of all other rows that are shown, and the rows that they belong to."""
+        import faiss
+        import numpy as np
+
+        codes, rows = [], [np.empty(0, np.int64)]
+        for part in self._parts:
+            if "codes" in part.segment:
+                continue
+            vectors, start = part.segment["vector"], part.segment["row_start"]
+            for block, shift in zip(part.blocks.tolist(), part.shift.tolist(), strict=True):
+                mine = np.arange(start[block], start[block + 1])
+                mine = mine[self.alive[mine + shift]]
+                codes.append(vectors[mine])
+                rows.append(mine + shift)
+        if not codes:
+            return None, rows[0]
+        held = np.concatenate(codes)
+        kind = faiss.ScalarQuantizer.QT_fp16
+        index = faiss.IndexScalarQuantizer(held.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(held.view(np.uint8).ravel(), index.codes)
+        index.ntotal, index.is_trained = len(held), True
+        return index, np.concatenate(rows)
+
+    def vectors(self, rows: Ints) -> FloatArray:
+        """(len(rows), dimensions)."""
+        import faiss
+        import numpy as np
+
+        held = self.gather("vector", rows)
+        # numpy converts half precision one number at a time, FAISS eight.
+        decoder = faiss.IndexScalarQuantizer(held.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        return np.asarray(decoder.sa_decode(np.ascontiguousarray(held).view(np.uint8)))
+
+
+def _find(part: _Part, hashes: NDArray[np.uint64]) -> tuple[Ints, NDArray[np.bool_]]:
+    """For each block and word the place in the segment's array `word`, and whether it is there: (blocks, words)."""
+    import numpy as np
+
+    words = part.segment["word"]
+    if len(part.blocks) == 1:
+        first, last = int(part.word_low[0]), int(part.word_high[0])
+        at = (first + np.searchsorted(words[first:last], hashes)).astype(np.int64)[np.newaxis]
+    else:  # a binary search in all blocks at once
+        at = np.repeat(part.word_low[:, np.newaxis], len(hashes), axis=1)
+        high = np.repeat(part.word_high[:, np.newaxis], len(hashes), axis=1)
+        while (open_ := at < high).any():
+            middle = (at + high) // 2
+            less = words[np.minimum(middle, len(words) - 1)] < hashes
+            at = np.where(open_ & less, middle + 1, at)
+            high = np.where(open_ & ~less, middle, high)
+    inside = at < part.word_high[:, np.newaxis]
+    return at, inside & (words[np.minimum(at, len(words) - 1)] == hashes)
+
+
+class WordPostings:
+    """One word's postings in all visible blocks."""
+
+    def __init__(self, places: list[tuple[_Part, Ints, Ints]]) -> None:
+        self._places = places
+        self.size = 0
+        """How many rows hold the word, shown or not."""
+        self.most = 0
+        self.shortest = 0.0
+        for part, at, _ in places:
+            start = part.segment["posting_start"]
+            self.size += int((start[at + 1] - start[at]).sum())
+            self.most = max(self.most, int(part.segment["most"][at].max()))
+            shortest = float(part.segment["shortest"][at].min())
+            self.shortest = min(self.shortest, shortest) if self.shortest else shortest
+
+    def read(self) -> tuple[Ints | NDArray[np.uint32], NDArray[np.uint8]]:
+        """The rows, ascending, and how often each holds the word."""
+        import numpy as np
+
+        rows, counts = [], []
+        for part, at, shift in self._places:
+            held = part.segment
+            start = held["posting_start"]
+            shift = (shift % 2**32).astype(np.uint32)  # so that a sum may go below 0 and come back
+            first, sizes = start[at], start[at + 1] - start[at]
+            if len(at) == 1:
+                span: Any = slice(int(first[0]), int(first[0] + sizes[0]))
+                add: Any = shift[0]
+            else:
+                span = np.repeat(first - np.r_[0, np.cumsum(sizes)[:-1]], sizes) + np.arange(int(sizes.sum()))
+                add = np.repeat(shift, sizes)
+            found = held["posting_row"][span]
+            rows.append(found + add if shift.any() else found)
+            counts.append(held["posting_count"][span])
+        if not rows:
+            return np.empty(0, np.int64), np.empty(0, np.uint8)
+        return (rows[0], counts[0]) if len(rows) == 1 else (np.concatenate(rows), np.concatenate(counts))

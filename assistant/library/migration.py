@@ -1,0 +1,114 @@
+"""Brings a library of format 1 up to date: its documents are kept, its indexes are built again.
+
+Format 1 had a tantivy index and FAISS files for each shelf, no checksums, and chunks as rows of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.errors import LibraryError
+from assistant.library import catalog, database, segment, vectors
+from assistant.library.disk import WORK_SUFFIX, refused, sync_folder
+from assistant.library.lock import lock
+from assistant.library.writer import Writer
+from assistant.types import Chunk, Document, Item, Section
+
+if TYPE_CHECKING:
+    import apsw
+
+    from assistant.embed import Embedder
+
+_OLD = 1
+
+
+def migrate(folder: Path, embedder: Embedder, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+    """Makes the library in `folder` one of the present format and returns how many documents it holds.
+
+    All text is embedded again. The old library stays as it is until the new one is whole. `progress` is called with
+    documents done and documents in all. Raises LibraryError where there is nothing to do, LibraryLocked,
+    LibraryDamaged, LibraryDiskFull, LibraryReadOnly.
+    """
+    file = folder / catalog.FILE
+    with lock(folder), database.readable(file), refused(folder):
+        with closing(database.connect(file, write=True)) as old:
+            found = int(catalog.meta(old, "format"))
+            if found != _OLD:
+                raise LibraryError(f"The library {folder} has format {found}, so there is nothing to migrate.")
+            work = folder / f"migrating{WORK_SUFFIX}"
+            shutil.rmtree(work, ignore_errors=True)
+            (work / segment.FOLDER).mkdir(parents=True)
+            about = {"embedder": embedder.name, "fingerprint": embedder.fingerprint}
+            catalog.create(work, about | {"dimensions": str(embedder.dimensions)})
+            documents = _copy(old, work, embedder, progress)
+            # Else SQLite would take the old write-ahead log for that of the new catalog.
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            old.execute("PRAGMA journal_mode = DELETE")
+        _take_over(folder, work)
+    return documents
+
+
+def _copy(old: apsw.Connection, work: Path, embedder: Embedder, progress: Callable[[int, int], None]) -> int:
+    ((total,),) = old.execute("SELECT count(*) FROM document")
+    done = 0
+    with Writer(work, embedder) as writer:
+        for name, root in old.execute("SELECT name, root FROM source"):
+            writer.source_name(str(root), str(name))
+        for document, chunks in _documents(old):
+            writer.put(document, chunks)
+            done += 1
+            progress(done, int(total))
+        rows = old.execute(
+            "SELECT source, key, status, reason, revision, stamp, access FROM item JOIN shelf ON shelf.id = shelf_id"
+        )
+        for *item, access in rows:
+            writer.record(Item(*item), catalog.access_from_json(str(access)))
+        writer.publish()
+    return done
+
+
+def _documents(old: apsw.Connection) -> Iterator[tuple[Document, list[Chunk]]]:
+    rows = old.execute(
+        "SELECT document.id, source, key, revision, title, url, kind, text, sections, pages, access"
+        " FROM document JOIN shelf ON shelf.id = shelf_id ORDER BY document.id"
+    )
+    for number, source, key, revision, title, url, kind, text, sections, pages, access in rows:
+        document = Document(
+            source=str(source),
+            key=str(key),
+            revision=str(revision),
+            title=str(title),
+            url=str(url),
+            kind=str(kind),
+            text=str(text),
+            sections=tuple(Section(s, e, tuple(path), k) for s, e, path, k in json.loads(str(sections))),
+            pages=tuple(json.loads(str(pages))),
+            access=catalog.access_from_json(str(access)),
+        )
+        spans = old.execute(
+            'SELECT start, "end", section, page, kind FROM chunk WHERE document_id = ? ORDER BY id', (number,)
+        )
+        yield document, [Chunk(s, e, document.text[s:e], tuple(json.loads(path)), p, k) for s, e, path, p, k in spans]
+
+
+def _take_over(folder: Path, work: Path) -> None:
+    """Puts the new files in place, the catalog last, and then removes the old ones."""
+    shutil.rmtree(folder / segment.FOLDER, ignore_errors=True)  # of a migration that was stopped here
+    (work / segment.FOLDER).rename(folder / segment.FOLDER)
+    fresh = {file.name for file in work.glob(vectors.PATTERN)}
+    for name in fresh:
+        (work / name).replace(folder / name)
+    sync_folder(folder)
+    (work / catalog.FILE).replace(folder / catalog.FILE)
+    sync_folder(folder)
+    (work / catalog.MARK).replace(folder / catalog.MARK)
+    for file in folder.glob("vectors-*.sqlite*"):
+        if file.name not in fresh:
+            file.unlink()
+    for name in ("lexical", "dense", work.name):
+        shutil.rmtree(folder / name, ignore_errors=True)

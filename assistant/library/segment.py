@@ -1,0 +1,194 @@
+"""A segment: rows of chunks in one immutable file, `segments/<name>.segment`, with a checksum for each array.
+
+The rows are sorted by shelf; the rows of one shelf are a *block*, so what belongs to one shelf lies together and can
+be read without touching the rest. With S shelves, n rows, W entries of words and P postings, the arrays are:
+
+    shelf          int64   (S,)     shelf of each block, ascending
+    row_start      int64   (S+1,)   where the rows of each block start
+    document       int64   (n,)     document of each row
+    number         uint32  (n,)     which of the document's chunks it is, from 0
+    order          uint64  (n,)     breaks ties between scores, the same in every library (hash of source, key, number)
+    length         uint16  (n,)     words in the chunk
+    vector         float16 (n, d)   unit vectors
+    word_start     int64   (S+1,)   where the words of each block start
+    word           uint64  (W,)     hashes of the block's words, ascending within the block
+    most           uint8   (W,)     the largest count among the word's postings
+    shortest       float32 (W,)     the smallest length/count among them
+    posting_start  int64   (W+1,)   where the postings of each word start
+    posting_row    uint32  (P,)     rows that hold the word, ascending
+    posting_count  uint8   (P,)     how often, 255 for more
+    codes          uint8   (c,)     a FAISS index of the vectors, only in a segment of one large shelf
+
+An array is read and compared with its checksum before its first use, so a flipped byte is never served.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import xxhash
+
+from assistant.errors import LibraryDamaged
+from assistant.library.disk import whole_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from assistant.library.ann import Codes
+
+FOLDER = "segments"
+SUFFIX = ".segment"
+_MAGIC = b"RefdeskS"
+_TRAILER = struct.Struct("<QQ8s")  # bytes of the footer, its checksum, magic
+_ALIGN = 64
+_READ = 4 << 20
+
+
+class SegmentWriter:
+    """Takes a segment's arrays one after the other; see `create`."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._arrays: dict[str, dict[str, Any]] = {}
+        self.digest = ""
+        """Names the segment's whole content; known once it is finished."""
+
+    def add(self, name: str, blocks: Iterable[NDArray[Any]]) -> None:
+        """One array, in pieces along its first axis; at least one piece, which may be empty."""
+        start = self._stream.tell()
+        digest = xxhash.xxh3_64()
+        rows, dtype, tail = 0, "", ()
+        for block in blocks:
+            data = block.data if block.flags.c_contiguous else block.tobytes()
+            digest.update(data)
+            self._stream.write(data)
+            rows, dtype, tail = rows + len(block), block.dtype.str, block.shape[1:]
+        padding = bytes(-self._stream.tell() % _ALIGN)
+        digest.update(padding)
+        self._stream.write(padding)
+        place = {"offset": start, "end": self._stream.tell(), "dtype": dtype, "shape": [rows, *tail]}
+        self._arrays[name] = place | {"xxh3": digest.hexdigest()}
+
+    def finish(self) -> None:
+        footer = json.dumps(self._arrays, separators=(",", ":")).encode()
+        digest = xxhash.xxh3_64(footer)
+        self._stream.write(footer + _TRAILER.pack(len(footer), digest.intdigest(), _MAGIC))
+        self.digest = digest.hexdigest()
+
+
+@contextmanager
+def create(folder: Path, name: str) -> Iterator[SegmentWriter]:
+    """Writes the segment `name` of the library in `folder`; it stands there, durably, once the context ends."""
+    target = folder / FOLDER
+    with whole_file(target / (name + SUFFIX)) as stream:
+        writer = SegmentWriter(stream)
+        yield writer
+        writer.finish()
+
+
+class SegmentMissing(LibraryDamaged):
+    """There is no such file; a reader that was slow looks again whether the catalog still names it."""
+
+
+class Segment:
+    """An open segment. Its arrays are memory-mapped; `segment["word"]` raises LibraryDamaged for a flipped byte."""
+
+    def __init__(self, folder: Path, name: str, digest: str) -> None:
+        """Raises SegmentMissing where there is no such file, LibraryDamaged where it is not the one of `digest`."""
+        self.name = name
+        self.file = folder / FOLDER / (name + SUFFIX)
+        self._checked: dict[str, NDArray[Any]] = {}
+        try:
+            stream = self.file.open("rb")
+        except FileNotFoundError as error:
+            raise SegmentMissing(
+                f"The segment {self.file} is missing. Restore it from a copy, or index again into a new folder."
+            ) from error
+        with stream:
+            self._arrays = self._read_footer(stream, digest)
+            self._bytes = mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ)
+        self.rows: int = self._arrays["document"]["shape"][0]
+        self.names = tuple(self._arrays)
+
+    def _read_footer(self, stream: BinaryIO, digest: str) -> dict[str, dict[str, Any]]:
+        size = stream.seek(0, os.SEEK_END)
+        if size < _TRAILER.size:
+            raise self._damaged("it is cut short")
+        stream.seek(size - _TRAILER.size)
+        length, checksum, magic = _TRAILER.unpack(stream.read(_TRAILER.size))
+        if magic != _MAGIC or length > size - _TRAILER.size:
+            raise self._damaged("its end is not that of a segment")
+        stream.seek(size - _TRAILER.size - length)
+        footer = stream.read(length)
+        found = xxhash.xxh3_64(footer)
+        if found.intdigest() != checksum or found.hexdigest() != digest:
+            raise self._damaged("its table of contents is not the one that the catalog knows")
+        arrays: dict[str, dict[str, Any]] = json.loads(footer)
+        if max(place["end"] for place in arrays.values()) != size - _TRAILER.size - length:
+            raise self._damaged("it has not the length that it should")
+        return arrays
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._checked:
+            self._check(name)
+            self._checked[name] = self._map(name)
+        return self._checked[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    @cached_property
+    def codes(self) -> Codes | None:
+        """The FAISS index of a segment of one large shelf."""
+        from assistant.library.ann import Codes
+
+        return Codes(self["codes"]) if "codes" in self else None
+
+    def check(self) -> None:
+        """Reads every array whole; raises LibraryDamaged that names the file and the array."""
+        for name in self._arrays:
+            self._check(name)
+
+    def _check(self, name: str) -> None:
+        place = self._arrays[name]
+        digest = xxhash.xxh3_64()
+        # Read, not mapped: pages that were only looked at once should not count as this process's memory.
+        with self.file.open("rb", buffering=0) as stream:
+            stream.seek(place["offset"])
+            left = place["end"] - place["offset"]
+            buffer = memoryview(bytearray(min(left, _READ)))
+            while left:
+                got = stream.readinto(buffer[: min(left, _READ)])
+                if not got:
+                    raise self._damaged("it is cut short")
+                digest.update(buffer[:got])
+                left -= got
+        if digest.hexdigest() != place["xxh3"]:
+            raise self._damaged(f"the checksum of its array {name!r} is wrong")
+
+    def _map(self, name: str) -> NDArray[Any]:
+        import numpy as np
+
+        place = self._arrays[name]
+        items = math.prod(place["shape"])
+        flat = np.frombuffer(self._bytes, place["dtype"], items, place["offset"])
+        return flat.reshape(place["shape"])
+
+    def _damaged(self, what: str) -> LibraryDamaged:
+        return LibraryDamaged(
+            f"The segment {self.file} is damaged: {what}. Restore it from a copy, or index again into a new folder."
+        )
+
+
+def files(folder: Path) -> list[Path]:
+    """Every file beside the segments, named by the catalog or not."""
+    return sorted((folder / FOLDER).glob("*"))
