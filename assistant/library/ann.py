@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from assistant.types import FloatArray
 
-CANDIDATES = 10
+CANDIDATES = 4
 """Candidates that the codes choose for each hit that is wanted, and"""
 LEAST_CANDIDATES = 400
 """no fewer than these: on hard data the ten nearest of 5,000 were among the first 100 in 91% and among 300 in 98%."""

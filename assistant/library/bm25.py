@@ -138,8 +138,12 @@ def _above(scores: Scores, touched: list[tuple[Any, Scores]], least: float) -> I
 
     least = max(least - _ROUNDING * abs(least), 0.0)
     found = [rows[scores[rows] >= least] for rows, _ in touched]
-    rows = np.unique(np.concatenate(found)).astype(np.int64) if found else np.empty(0, np.int64)
-    return rows[scores[rows] > 0]
+    if not found:
+        return np.empty(0, np.int64)
+    rows = np.sort(np.concatenate(found)).astype(np.int64)
+    new = np.r_[True, rows[1:] != rows[:-1]] if len(rows) else slice(None)
+    rows = rows[new]
+    return np.asarray(rows[scores[rows] > 0])
 
 
 def _completed(indexes: Indexes, word: _Word, candidates: Ints, found: Scores) -> Scores:

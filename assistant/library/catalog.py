@@ -32,8 +32,13 @@ CREATE TABLE document (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     shelf INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER, count INTEGER NOT NULL, length INTEGER NOT NULL,
     source TEXT NOT NULL, key TEXT NOT NULL, revision TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL,
-    kind TEXT NOT NULL, sections TEXT NOT NULL, pages TEXT NOT NULL, chunks TEXT NOT NULL, text TEXT NOT NULL
+    kind TEXT NOT NULL, sections TEXT NOT NULL, pages TEXT NOT NULL, text TEXT NOT NULL
 );
+CREATE TABLE chunk (
+    document INTEGER NOT NULL REFERENCES document (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER, kind TEXT NOT NULL, section TEXT NOT NULL,
+    PRIMARY KEY (document, number)
+) WITHOUT ROWID;
 CREATE UNIQUE INDEX document_shown ON document (source, key) WHERE died IS NULL;
 CREATE INDEX document_shelf ON document (shelf, count) WHERE died IS NULL;
 CREATE INDEX document_born ON document (born);
@@ -176,7 +181,7 @@ def add_document(
 ) -> int:
     connection.execute(
         "INSERT INTO document (shelf, born, count, length, source, key, revision, title, url, kind, sections, pages,"
-        " chunks, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             shelf,
             generation,
@@ -190,23 +195,19 @@ def add_document(
             document.kind,
             json.dumps([[s.start, s.end, list(s.path), s.kind] for s in document.sections]),
             json.dumps(document.pages),
-            json.dumps([[c.start, c.end, c.page, c.kind, list(c.section)] for c in chunks]),
             document.text,
         ),
     )
-    return connection.last_insert_rowid()
-
-
-def chunks_from_json(spans: str, text: str) -> list[Chunk]:
-    """The chunks of a document: its column `chunks` and its text."""
-    return [
-        Chunk(start, end, text[start:end], tuple(section), page, kind)
-        for start, end, page, kind, section in json.loads(spans)
-    ]
+    number = connection.last_insert_rowid()
+    connection.executemany(
+        "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((number, i, c.start, c.end, c.page, c.kind, json.dumps(c.section)) for i, c in enumerate(chunks)),
+    )
+    return number
 
 
 _DOCUMENT = (
-    "SELECT source, key, revision, title, url, kind, text, sections, pages, access, chunks"
+    "SELECT document.id, source, key, revision, title, url, kind, text, sections, pages, access"
     " FROM document JOIN shelf ON shelf.id = document.shelf WHERE died IS NULL AND "
 )
 
@@ -216,7 +217,7 @@ def document(connection: apsw.Connection, where: str, values: Sequence[Any]) -> 
     row = connection.execute(_DOCUMENT + where, values).fetchone()
     if row is None:
         return None
-    source, key, revision, title, url, kind, text, sections, pages, access, spans = row
+    number, source, key, revision, title, url, kind, text, sections, pages, access = row
     found = Document(
         source=source,
         key=key,
@@ -229,7 +230,10 @@ def document(connection: apsw.Connection, where: str, values: Sequence[Any]) -> 
         pages=tuple(json.loads(pages)),
         access=access_from_json(access),
     )
-    return found, chunks_from_json(spans, text)
+    rows = connection.execute(
+        'SELECT start, "end", page, kind, section FROM chunk WHERE document = ? ORDER BY number', (number,)
+    )
+    return found, [Chunk(s, e, text[s:e], tuple(json.loads(section)), page, kind) for s, e, page, kind, section in rows]
 
 
 def segments(connection: apsw.Connection, *, kept: bool = False) -> list[tuple[str, str, int | None]]:

@@ -59,6 +59,7 @@ def connect(file: Path, *, write: bool = False) -> apsw.Connection:
             raise
         uri = f"{file.absolute().as_uri()}?immutable=1"
         connection = apsw.Connection(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=_checksums())
+    connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")  # what was removed should not stay in free pages
     return connection

@@ -66,6 +66,14 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
             raise
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it, durably."""
+    missing = [place for place in folder.absolute().parents if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in (folder.absolute(), *missing):
+        sync_folder(place.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Makes the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.embed import Embedder
 from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
 from assistant.library import catalog, database, recovery
-from assistant.library.disk import refused
+from assistant.library.disk import make_folder, refused
 from assistant.library.indexes import Indexes
 from assistant.library.lock import lock
 from assistant.library.segment import FOLDER, Segment, SegmentMissing
@@ -77,7 +77,7 @@ class Library:
         folder = Path(path)
         if not (folder / catalog.FILE).exists():
             with refused(folder):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             about = {"embedder": embedder.name, "fingerprint": embedder.fingerprint}
             with lock(folder), refused(folder):
                 (folder / FOLDER).mkdir(exist_ok=True)

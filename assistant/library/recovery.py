@@ -33,7 +33,7 @@ def remove_unnamed(folder: Path, connection: apsw.Connection) -> None:
         for file in segment.files(folder):
             if file.name not in named:
                 file.unlink()
-        for file in folder.glob("*" + WORK_SUFFIX):
+        for file in folder.glob(f"*{WORK_SUFFIX}*"):  # with SQLite's journal beside a database
             file.unlink()
 
 

@@ -161,19 +161,19 @@ class Segment:
     def _check(self, name: str) -> None:
         place = self._arrays[name]
         digest = xxhash.xxh3_64()
-        # Read, not mapped: pages that were only looked at once should not count as this process's memory.
-        with self.file.open("rb", buffering=0) as stream:
-            stream.seek(place["offset"])
-            left = place["end"] - place["offset"]
-            buffer = memoryview(bytearray(min(left, _READ)))
-            while left:
-                got = stream.readinto(buffer[: min(left, _READ)])
-                if not got:
-                    raise self._damaged("it is cut short")
-                digest.update(buffer[:got])
-                left -= got
+        with memoryview(self._bytes) as held:
+            for start in range(place["offset"], place["end"], _READ):
+                end = min(start + _READ, place["end"])
+                digest.update(held[start:end])
+                self._forget(start, end)
         if digest.hexdigest() != place["xxh3"]:
             raise self._damaged(f"the checksum of its array {name!r} is wrong")
+
+    def _forget(self, start: int, end: int) -> None:
+        """Pages that were only looked at once should not count as this process's memory. The file itself is not opened
+        again for that: by now its name may be gone, which a reader must not notice."""
+        first = start - start % mmap.PAGESIZE
+        self._bytes.madvise(mmap.MADV_DONTNEED, first, end - first)
 
     def _map(self, name: str) -> NDArray[Any]:
         import numpy as np

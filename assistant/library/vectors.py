@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.embed import Embedder
 from assistant.errors import LibraryDamaged
 from assistant.library import database
+from assistant.library.disk import WORK_SUFFIX
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     Halves = NDArray[np.float16]
 
 PATTERN = "vectors-*.sqlite"
+
+
+def _create(file: Path) -> None:
+    """Makes an empty file of vectors; appears whole or not at all."""
+    work = file.with_name(file.name + WORK_SUFFIX)
+    work.unlink(missing_ok=True)
+    with closing(database.create(work)) as connection:
+        connection.execute("CREATE TABLE vector (hash BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID")
+        connection.execute("PRAGMA journal_mode = WAL")
+    work.replace(file)
 
 
 def text_hash(text: str) -> bytes:
@@ -38,13 +49,10 @@ class KnownVectors:
         """Texts that had to be embedded since this was opened."""
         self._file = folder / PATTERN.replace("*", embedder.fingerprint)
         with self._readable():
-            new = not self._file.exists()
-            self._connection = database.create(self._file) if new else database.connect(self._file, write=True)
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            if not self._file.exists():
+                _create(self._file)
+            self._connection = database.connect(self._file, write=True)
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS vector (hash BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID"
-            )
 
     def embed(self, texts: Sequence[str]) -> Halves:
         """One unit row per text, shape (len(texts), dimensions); embeds only what was never embedded."""

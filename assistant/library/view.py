@@ -109,56 +109,53 @@ class View:
 
     def _passing(self, hits: Sequence[Hit], wanted: Filter) -> list[Hit]:
         rows = self._connection.execute(
-            "SELECT id, chunks FROM document WHERE id IN (SELECT value FROM json_each(?1))"
-            " AND (?2 = '[]' OR source IN (SELECT value FROM json_each(?2)))"
-            " AND (?3 = '[]' OR kind IN (SELECT value FROM json_each(?3)))",
+            "SELECT chunk.document, chunk.number FROM json_each(?1) AS hit"
+            " JOIN chunk ON chunk.document = hit.value ->> 0 AND chunk.number = hit.value ->> 1"
+            " JOIN document ON document.id = chunk.document"
+            " WHERE (?2 = '[]' OR source IN (SELECT value FROM json_each(?2)))"
+            " AND (?3 = '[]' OR document.kind IN (SELECT value FROM json_each(?3)))"
+            " AND (?4 = '[]' OR chunk.kind IN (SELECT value FROM json_each(?4)))",
             (
-                json.dumps(sorted({hit.document for hit in hits})),
+                json.dumps([[hit.document, hit.number] for hit in hits]),
                 json.dumps(list(wanted.sources)),
                 json.dumps(list(wanted.kinds)),
+                json.dumps(list(wanted.chunk_kinds)),
             ),
         )
-        chunks = {number: json.loads(spans) for number, spans in rows}
-        kinds = frozenset(wanted.chunk_kinds)
-        return [
-            hit
-            for hit in hits
-            if hit.document in chunks and (not kinds or chunks[hit.document][hit.number][3] in kinds)
-        ]
+        passing = set(rows)
+        return [hit for hit in hits if (hit.document, hit.number) in passing]
 
     def passages(self, hits: Sequence[Hit], stage: Stage) -> list[Passage]:
         """The hits with their text, in the order given, ranked from 1."""
-        rows = self._connection.execute(
-            "SELECT id, shelf, title, source, key, revision, url, kind, pages, chunks, text FROM document"
-            " WHERE died IS NULL AND id IN (SELECT value FROM json_each(?))",
-            (json.dumps(sorted({hit.document for hit in hits})),),
+        return [self._passage(rank, hit, stage) for rank, hit in enumerate(hits, start=1)]
+
+    def _passage(self, rank: int, hit: Hit, stage: Stage) -> Passage:
+        (row,) = self._connection.execute(
+            'SELECT shelf, title, source, key, revision, url, document.kind, pages, start, "end", page, section,'
+            ' substr(text, start + 1, "end" - start) FROM document JOIN chunk ON chunk.document = document.id'
+            " WHERE document.id = ? AND number = ?",
+            (hit.document, hit.number),
         )
-        found = {row[0]: (*row[2:9], catalog.chunks_from_json(*row[9:])) for row in rows if row[1] in self._visible}
-        passages: list[Passage] = []
-        for rank, hit in enumerate(hits, start=1):
-            title, source, key, revision, url, kind, pages, chunks = found[hit.document]
-            chunk = chunks[hit.number]
-            passages.append(
-                Passage(
-                    rank=rank,
-                    score=hit.score,
-                    stage=stage,
-                    chunk_id=hit.order,
-                    title=title,
-                    source=source,
-                    key=key,
-                    revision=revision,
-                    url=url,
-                    kind=kind,
-                    page=chunk.page,
-                    section=chunk.section,
-                    start=chunk.start,
-                    end=chunk.end,
-                    text=chunk.text,
-                    page_breaks=tuple(offset for offset in json.loads(pages) if chunk.start < offset < chunk.end),
-                )
-            )
-        return passages
+        shelf, title, source, key, revision, url, kind, pages, start, end, page, section, text = row
+        assert shelf in self._visible  # the indexes hold nothing else
+        return Passage(
+            rank=rank,
+            score=hit.score,
+            stage=stage,
+            chunk_id=hit.order,
+            title=title,
+            source=source,
+            key=key,
+            revision=revision,
+            url=url,
+            kind=kind,
+            page=page,
+            section=tuple(json.loads(section)),
+            start=start,
+            end=end,
+            text=text,
+            page_breaks=tuple(offset for offset in json.loads(pages) if start < offset < end),
+        )
 
     def document(self, source: str, key: str) -> Document | None:
         """The document whole, or None where there is none that the caller may read."""
