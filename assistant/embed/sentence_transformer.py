@@ -1,4 +1,5 @@
-"""A sentence-transformers model as it comes, in single precision: the embedder where there is a CUDA device."""
+"""A sentence-transformers model as it comes, in single precision, by PyTorch: the embedder where there is a CUDA
+device, and for models of which no graph can be made."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ class SentenceTransformerEmbedder:
         self._model = load_sentence_transformer(folder, device)
         self._batch_size = settings.batch_size
         self.name = settings.model
-        self.fingerprint = fingerprint(folder)
+        self.fingerprint = f"{fingerprint(folder)}-f32"
         self.dimensions = int(self._model.get_embedding_dimension())
         self.max_tokens = int(self._model.max_seq_length) - self._model.tokenizer.num_special_tokens_to_add()
 
