@@ -17,6 +17,7 @@ from assistant.cli_options import AS_JSON, LIBRARY, MODE
 if TYPE_CHECKING:
     from eval.answers import Mean, Scored
     from eval.retrieval import RetrievalReport
+    from eval.speed import SpeedReport
 
 commands = typer.Typer()
 _eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
@@ -74,6 +75,42 @@ def answers(
         _print_answers(scored, means(scored))
 
 
+@_eval.command()
+def speed(
+    rows: Annotated[
+        list[str] | None, typer.Argument(help="Which rows of the table; default: all but growth.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path, typer.Option(help="Real texts and questions: Markdown, BEIR and SQuAD files below it.")
+    ] = Path("../shared/data"),
+    work: Annotated[
+        Path | None, typer.Option(help="Keep here what is slow to make, and the plot; default: a temporary folder.")
+    ] = None,
+    chunks: Annotated[int, typer.Option(min=100, help="Size of the library that is searched.")] = 1_000_000,
+    documents: Annotated[int, typer.Option(min=4, help="Documents for the row ingest.")] = 2_000,
+    files: Annotated[int, typer.Option(min=10, help="Files for the rows unchanged and one-changed.")] = 10_000,
+    as_json: AS_JSON = False,
+) -> None:
+    """Measure how fast indexing and search are on this machine, beside what is wanted.
+
+    Rows: embedding, ingest, unchanged, one-changed, search, shelves-200, shelves-5000, commit, memory, growth. A
+    million chunks take half an hour and 10 GB of disk; with --work the second time is quicker.
+    """
+    from eval.speed import ROWS, Extent, measure
+
+    named = rows or [row for row in ROWS if row != "growth"]
+    with TemporaryDirectory() as temporary, _progress() as progress:
+        extent = Extent(data, work or Path(temporary), chunks, documents, files)
+        try:
+            report = measure(named, extent, lambda row: progress(0, row))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    if as_json:
+        print(json.dumps(asdict(report), indent=2))
+    else:
+        _print_speed(report)
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[int, str], None]]:
     """A count on standard error where that is a terminal."""
@@ -98,6 +135,25 @@ def _print_retrieval(report: RetrievalReport) -> None:
     console.print(table)
     console.print(
         f"{report.queries} queries over {report.documents} documents in {report.chunks} chunks, {report.embedder}.",
+        highlight=False,
+    )
+
+
+def _print_speed(report: SpeedReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("row", "what", "measured", "wanted", "", box=None, pad_edge=False)
+    for line in report.lines:
+        verdict = "" if line.met is None else "met" if line.met else "NOT MET"
+        table.add_row(line.row, line.what, line.measured, line.wanted, verdict)
+    console = Console()
+    console.print(table)
+    found = report.machine
+    versions = ", ".join(f"{package} {number}" for package, number in found.versions.items())
+    console.print(
+        f"{found.processor}, {found.cores} cores, {found.memory / 2**30:.0f} GiB memory, {found.system}, "
+        f"Python {found.python}, {versions}.",
         highlight=False,
     )
 
