@@ -106,9 +106,11 @@ def _mark(folder: Path) -> int:
 
 
 def mark(folder: Path, published: int) -> None:
-    """Notes beside the catalog that this publish was made; see `connect`."""
+    """Notes beside the catalog that this publish was made, unless that is noted already; see `connect`."""
     from assistant.library.disk import whole_file
 
+    if _mark(folder) == published:
+        return
     with whole_file(folder / MARK) as stream:
         stream.write(f"{published} {published}\n".encode())
 

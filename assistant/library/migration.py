@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import LibraryError
-from assistant.library import catalog, database, segment, vectors
+from assistant.library import catalog, database, recovery, segment, vectors
 from assistant.library.disk import WORK_SUFFIX, refused, sync_folder
 from assistant.library.lock import lock
 from assistant.library.writer import Writer
@@ -97,18 +97,15 @@ def _documents(old: apsw.Connection) -> Iterator[tuple[Document, list[Chunk]]]:
 
 
 def _take_over(folder: Path, work: Path) -> None:
-    """Puts the new files in place, the catalog last, and then removes the old ones."""
+    """Puts the new files in place, the catalog last; what is old by then goes now or with the next run."""
     shutil.rmtree(folder / segment.FOLDER, ignore_errors=True)  # of a migration that was stopped here
     (work / segment.FOLDER).rename(folder / segment.FOLDER)
-    fresh = {file.name for file in work.glob(vectors.PATTERN)}
-    for name in fresh:
-        (work / name).replace(folder / name)
+    for file in folder.glob(vectors.PATTERN + "*"):  # with their logs, which SQLite would take for those of the new
+        file.unlink()
+    for file in work.glob(vectors.PATTERN):
+        file.replace(folder / file.name)
     sync_folder(folder)
     (work / catalog.FILE).replace(folder / catalog.FILE)
     sync_folder(folder)
-    (work / catalog.MARK).replace(folder / catalog.MARK)
-    for file in folder.glob("vectors-*.sqlite*"):
-        if file.name not in fresh:
-            file.unlink()
-    for name in ("lexical", "dense", work.name):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    with closing(catalog.connect(folder, write=True)) as connection:
+        recovery.finish_last_run(folder, connection)

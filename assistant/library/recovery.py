@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.errors import LibraryDamaged, LibraryError, LibraryNotFound
+from assistant.errors import LibraryDamaged, LibraryDiskFull, LibraryError, LibraryNotFound
 from assistant.library import catalog, database, segment, vectors
 from assistant.library.disk import WORK_SUFFIX, refused
 from assistant.library.lock import lock
@@ -16,6 +17,10 @@ from assistant.library.segment import Segment
 
 if TYPE_CHECKING:
     import apsw
+
+
+FORMAT_1 = ("lexical", "dense")
+"""Folders of a library that was migrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,25 @@ def remove_unnamed(folder: Path, connection: apsw.Connection) -> None:
         for file in segment.files(folder):
             if file.name not in named:
                 file.unlink()
-        for file in folder.glob(f"*{WORK_SUFFIX}*"):  # with SQLite's journal beside a database
-            file.unlink()
+        left = [*folder.glob(f"*{WORK_SUFFIX}*"), *(folder / name for name in FORMAT_1)]
+        for file in left:  # SQLite's journals beside its files, too
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+
+
+def finish_last_run(folder: Path, connection: apsw.Connection) -> None:
+    """Does what a run that was stopped had still to do: notes that it was published, or removes what it left."""
+    remove_unnamed(folder, connection)
+    catalog.mark(folder, int(catalog.meta(connection, "published")))
+
+
+def note_publish(folder: Path, connection: apsw.Connection, published: int) -> None:
+    """What follows a commit. The run has succeeded by then: without room for the note, the next run makes it."""
+    with suppress(LibraryDiskFull):
+        catalog.mark(folder, published)
+    remove_unnamed(folder, connection)
 
 
 def rollback(folder: Path) -> int:
@@ -48,7 +70,7 @@ def rollback(folder: Path) -> int:
         database.readable(folder / catalog.FILE),
         closing(catalog.connect(folder, write=True)) as connection,
     ):
-        remove_unnamed(folder, connection)
+        finish_last_run(folder, connection)
         connection.execute("BEGIN IMMEDIATE")
         generation, previous = catalog.meta(connection, "generation"), catalog.meta(connection, "previous")
         if not previous:
@@ -62,8 +84,7 @@ def rollback(folder: Path) -> int:
         catalog.set_meta(connection, "previous", "")
         catalog.set_meta(connection, "published", published)
         connection.execute("COMMIT")
-        catalog.mark(folder, published)
-        remove_unnamed(folder, connection)
+        note_publish(folder, connection, published)
         return int(previous)
 
 

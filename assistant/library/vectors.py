@@ -66,13 +66,21 @@ class KnownVectors:
             rows = self._embedder.embed_passages(list(new.values())).astype(np.float16)
             self.embedded += len(new)
             known |= dict(zip(new, rows, strict=True))
-            with self._readable(), self._connection:
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO vector VALUES (?, ?)", ((digest, known[digest].tobytes()) for digest in new)
-                )
+            with self._readable():
+                self._keep([(digest, known[digest].tobytes()) for digest in new])
         if not texts:
             return np.empty((0, self._embedder.dimensions), dtype=np.float16)
         return np.stack([known[digest] for digest in hashes])
+
+    def _keep(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        # Not `with connection`: where SQLite has rolled back by itself, as on a full disk, that hides its error.
+        self._connection.execute("BEGIN")
+        try:
+            self._connection.executemany("INSERT OR REPLACE INTO vector VALUES (?, ?)", rows)
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _known(self, hashes: Sequence[bytes]) -> dict[bytes, Halves]:
         import numpy as np

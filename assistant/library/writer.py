@@ -54,7 +54,7 @@ class Writer:
             opened.enter_context(database.readable(folder / catalog.FILE))
             self._connection = opened.enter_context(closing(catalog.connect(folder, write=True)))
             self._known = opened.enter_context(closing(KnownVectors(folder, embedder)))
-            recovery.remove_unnamed(folder, self._connection)
+            recovery.finish_last_run(folder, self._connection)
             self._connection.execute("BEGIN IMMEDIATE")
             self._generation = int(catalog.meta(self._connection, "generation"))
             self._next = int(catalog.meta(self._connection, "published")) + 1
@@ -182,8 +182,7 @@ class Writer:
                 self._number_generation()
             self._connection.execute("COMMIT")
             if self._touched:
-                catalog.mark(self._folder, self._next)
-                recovery.remove_unnamed(self._folder, self._connection)
+                recovery.note_publish(self._folder, self._connection, self._next)
                 self._generation = self._next
                 self._touched.clear()
         return self._generation
