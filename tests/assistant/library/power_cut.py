@@ -25,53 +25,50 @@ class PowerCut:
         self._root = root
         self._open: dict[int, int] = {}  # inode -> descriptor, held so that no inode is given out twice
         self._synced: dict[int, bytes] = {}
-        self._listings: dict[str, list[Listing]] = {}  # folder -> as synced last, and each state since
+        self._listings: dict[int, list[Listing]] = {}  # folder -> as synced last, and each state since
         for folder, _, files in os.walk(root):
             listing = self._list(Path(folder))
-            self._listings[os.path.relpath(folder, root)] = [listing]
+            self._listings[self._keep(Path(folder))] = [listing]
             self._synced |= {listing[name]: self._holds(listing[name]) for name in files}
 
     def before(self, event: Event, file: Path) -> None:
         """To be called ahead of each change; a sync counts as done."""
         if event.call == "sync":
+            inode = self._keep(file)
             if file.is_dir():
-                self._listings[event.path] = [self._list(file)]
+                self._listings[inode] = [self._list(file)]
             else:
-                inode = self._keep(file)
                 self._synced[inode] = self._holds(inode)
-        for folder, listings in list(self._listings.items()):
-            if (now := self._list(self._root / folder)) != listings[-1]:
-                listings.append(now)
+        self._note_folders()
 
     def leave(self, target: Path, chance: Random | None = None) -> None:
         """Makes `target` what is left: nothing beyond what was synced, or with `chance` some of the rest as well."""
-        self.before(Event("end", "."), self._root)
-        self._leave(".", target, chance)
+        self._note_folders()
+        self._leave(self._keep(self._root), target, chance)
 
     def close(self) -> None:
         for descriptor in self._open.values():
             os.close(descriptor)
 
-    def _leave(self, folder: str, target: Path, chance: Random | None) -> None:
+    def _note_folders(self) -> None:
+        for folder, _, _ in os.walk(self._root):
+            listings = self._listings.setdefault(self._keep(Path(folder)), [{}])
+            if (now := self._list(Path(folder))) != listings[-1]:
+                listings.append(now)
+
+    def _leave(self, folder: int, target: Path, chance: Random | None) -> None:
         target.mkdir()
-        listings = self._listings.get(folder, [{}])
+        listings = self._listings[folder]
         for name, inode in (chance.choice(listings) if chance else listings[0]).items():
             if stat.S_ISDIR(os.fstat(self._open[inode]).st_mode):
-                self._leave(os.path.normpath(f"{folder}/{name}"), target / name, chance)
+                self._leave(inode, target / name, chance)
             elif not name.endswith("-shm"):  # SQLite makes it anew after a restart
                 synced = self._synced.get(inode, b"")
                 content = _mixed(synced, self._holds(inode), chance) if chance else synced
                 (target / name).write_bytes(content)
 
     def _list(self, folder: Path) -> Listing:
-        if not folder.is_dir():
-            return {}
-        listing = {name: self._keep(folder / name) for name in os.listdir(folder)}  # noqa: PTH208
-        for name, inode in listing.items():
-            path = os.path.relpath(folder / name, self._root)
-            if stat.S_ISDIR(os.fstat(self._open[inode]).st_mode) and path not in self._listings:
-                self._listings[path] = [{}]
-        return listing
+        return {name: self._keep(folder / name) for name in os.listdir(folder)}  # noqa: PTH208
 
     def _keep(self, file: Path) -> int:
         descriptor = os.open(file, os.O_RDONLY)

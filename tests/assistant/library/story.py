@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import sqlite3
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import LibraryNotFound
+from assistant.errors import LibraryNotFound, LibraryTooOld
 from assistant.library import Library
 from assistant.search import search
 from assistant.settings import SearchSettings
@@ -127,6 +130,27 @@ def nothing(folder: Path) -> None:
         writer.publish()
 
 
+def migrate(folder: Path) -> None:
+    """Brings a library of format 1 up to date."""
+    from assistant.library.migration import migrate as bring_up_to_date
+
+    bring_up_to_date(folder, GivenVectors())
+
+
+def before_migrate(folder: Path) -> None:
+    """Also with vectors of the same embedder, of which the log was not yet copied back."""
+    shutil.copytree(Path(__file__).parent / "format1", folder)
+    (old,) = folder.glob("vectors-*.sqlite")
+    old.rename(folder / f"vectors-{GivenVectors.fingerprint}.sqlite")
+    log = folder / f"vectors-{GivenVectors.fingerprint}.sqlite-wal"
+    with closing(sqlite3.connect(old.with_name(log.name.removesuffix("-wal")))) as one:
+        one.execute("PRAGMA journal_mode = WAL")
+        one.execute("UPDATE vector SET row = zeroblob(length(row))")
+        one.commit()
+        kept = log.read_bytes()
+    log.write_bytes(kept)
+
+
 def before_index(folder: Path) -> None:
     """Nothing is there yet, not even the folder."""
 
@@ -137,7 +161,6 @@ def before_update(folder: Path) -> None:
 
 def before_compact(folder: Path) -> None:
     """As many runs as it takes until the next one leaves fewer segments than it found."""
-    import shutil
     import tempfile
 
     index(folder)
@@ -169,6 +192,8 @@ def state(folder: Path) -> dict[str, Any]:
         library = Library.open(folder)
     except LibraryNotFound:
         return {"generation": -1}
+    except LibraryTooOld:
+        return {"generation": "too old"}
     found: dict[str, Any] = {}
     for caller, groups in CALLERS.items():
         with library.view(groups) as view:
@@ -178,10 +203,10 @@ def state(folder: Path) -> dict[str, Any]:
 
 
 def problems(folder: Path) -> list[str]:
-    """What `verify` says; nothing where there is no library."""
+    """What `verify` says; nothing where there is no library, or an old one."""
     try:
         return [str(problem) for problem in Library.open(folder).verify()]
-    except LibraryNotFound:
+    except (LibraryNotFound, LibraryTooOld):
         return []
 
 

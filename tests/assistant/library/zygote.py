@@ -30,6 +30,7 @@ import tantivy  # noqa: F401
 from power_cut import PowerCut
 
 import assistant.library.library
+import assistant.library.migration
 import assistant.library.writer  # noqa: F401
 
 PROGRAMS: dict[str, Callable[[Path], Any]] = vars(story) | vars(replaced)
