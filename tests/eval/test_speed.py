@@ -26,72 +26,11 @@ if TYPE_CHECKING:
     from assistant.embed import Embedder
 
 CHUNKS = 2_000
-WORDS = [
-    "the",
-    "of",
-    "and",
-    "to",
-    "in",
-    "a",
-    "is",
-    "that",
-    "for",
-    "it",
-    "as",
-    "was",
-    "with",
-    "be",
-    "by",
-    "on",
-    "not",
-    "he",
-    "his",
-    "but",
-    "at",
-    "are",
-    "this",
-    "have",
-    "from",
-    "or",
-    "had",
-    "an",
-    "they",
-    "which",
-    "detector",
-    "trigger",
-    "glacier",
-    "magnet",
-    "beam",
-    "river",
-    "archive",
-    "melt",
-    "column",
-    "vertex",
-    "run",
-    "energy",
-    "data",
-    "store",
-    "grid",
-    "node",
-    "cluster",
-    "calibration",
-    "model",
-    "field",
-    "pressure",
-    "sample",
-    "plot",
-    "error",
-    "mass",
-    "photon",
-    "track",
-    "layer",
-    "wire",
-    "chamber",
-    "valve",
-    "pump",
-    "ice",
-    "snow",
-]
+PROSE = (
+    "the of and to in a is that for it as was with be by on not he his but at are this have from or had an they which "
+    "detector trigger glacier magnet beam river archive melt column vertex run energy data store grid node cluster "
+    "calibration model field pressure sample plot error mass photon track layer wire chamber valve pump ice snow"
+)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +38,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Markdown, a BEIR folder and a SQuAD file, of sentences that nobody else wrote."""
     folder = tmp_path_factory.mktemp("data")
     draw = random.Random(1)
+    words = PROSE.split()
 
     def sentence() -> str:
-        return " ".join(draw.choice(WORDS) for _ in range(draw.randint(8, 30))).capitalize() + "."
+        return " ".join(draw.choice(words) for _ in range(draw.randint(8, 30))).capitalize() + "."
 
     def text(sentences: int) -> str:
         return " ".join(sentence() for _ in range(sentences))
