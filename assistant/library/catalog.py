@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,14 @@ def create(folder: Path, meta_values: dict[str, str]) -> None:
             connection.close()
     work.replace(folder / FILE)
     sync_folder(folder)
+
+
+def fold(connection: apsw.Connection) -> None:
+    """Moves what was committed from the write-ahead log into the catalog itself, as far as no reader needs the log."""
+    connection.set_busy_timeout(0)
+    with suppress(apsw.BusyError, apsw.FullError, apsw.IOError):  # it is committed already; the next run folds it
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    connection.set_busy_timeout(database.BUSY_MILLISECONDS)
 
 
 def meta(connection: apsw.Connection, key: str) -> str:

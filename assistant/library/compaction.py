@@ -22,7 +22,6 @@ LARGE = 2_048
 LARGEST = 1_000_000
 """A segment with more rows than this is not merged with others any more."""
 _RATIO = 3
-"""A segment is merged with smaller ones that together have more than a third of its rows."""
 _MOST_DEAD = 0.25
 """Share of dead rows from which on a segment is rewritten."""
 
@@ -43,20 +42,16 @@ class Live:
         return self.rows < (1 - _MOST_DEAD) * self.segment.rows
 
 
-def absorbed(rows: int, segments: Sequence[Live]) -> list[Live]:
-    """Those of a shelf's own segments that should become one with `rows` new ones, or be rewritten."""
-    chosen: list[Live] = []
-    for held in sorted(segments, key=lambda held: (held.rows, held.segment.name)):
-        if held.wasteful or (_RATIO * rows > held.rows and held.rows <= LARGEST):
-            chosen.append(held)
-            rows += held.rows
-    return chosen
+def to_rewrite(segments: Sequence[Live], new_rows: int = 0) -> list[Live]:
+    """Those of a number of segments that should become one, together with `new_rows`; [] if they are well as they are.
 
-
-def merged_packs(packs: Sequence[Live]) -> list[Live]:
-    """The packs that should become one, [] if they are well as they are."""
-    if not packs:
-        return []
-    smallest, *others = sorted(packs, key=lambda held: (held.rows, held.segment.name))
-    chosen = [smallest, *absorbed(smallest.rows, others)]
-    return chosen if len(chosen) > 1 or smallest.wasteful else []
+    Afterwards each segment has at least three times the rows of all that are smaller, so their number grows with the
+    logarithm of the rows, and a row is copied about as often as there are segments.
+    """
+    by_size = sorted(segments, key=lambda held: (held.rows, held.segment.name))
+    smaller, merged = new_rows, 0
+    for place, held in enumerate(by_size, start=1):
+        if _RATIO * smaller > held.rows and held.rows <= LARGEST:
+            merged = place
+        smaller += held.rows
+    return by_size[:merged] + [held for held in by_size[merged:] if held.wasteful]

@@ -17,7 +17,7 @@ from assistant.errors import LibraryDamaged
 from assistant.library.disk import disk_full, read_only
 
 _RESERVED = 8
-_BUSY_MILLISECONDS = 30_000
+BUSY_MILLISECONDS = 30_000
 _CANNOT_READ = {
     apsw.SQLITE_IOERR_DATA,  # a wrong checksum
     apsw.SQLITE_IOERR_READ,
@@ -51,7 +51,7 @@ def connect(file: Path, *, write: bool = False) -> apsw.Connection:
     name, flags = str(file), apsw.SQLITE_OPEN_READWRITE if write else apsw.SQLITE_OPEN_READONLY
     try:
         connection = apsw.Connection(name, flags, vfs=_checksums())
-        connection.set_busy_timeout(_BUSY_MILLISECONDS)
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
         connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
     except (apsw.CantOpenError, apsw.ReadOnlyError):
         wal = file.with_name(file.name + "-wal")

@@ -31,14 +31,17 @@ _KEPT_CONNECTIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the catalog says after one publish. `indexes` keeps those of the last few sets of shelves."""
+    """What the catalog says after one publish.
+
+    `visible` keeps which shelves callers may read, and when these changed last; `indexes` those of the last few sets.
+    """
 
     published: int
     shelves: dict[int, Access]
     changes: dict[int, int]
     segments: list[Segment]
     dead: dict[str, Any]
-    visible: dict[frozenset[str], frozenset[int]] = field(default_factory=dict)
+    visible: dict[frozenset[str], tuple[frozenset[int], int]] = field(default_factory=dict)
     indexes: OrderedDict[frozenset[int], Indexes] = field(default_factory=OrderedDict)
 
 
@@ -175,14 +178,14 @@ class Library:
         if groups not in state.visible:
             if len(state.visible) > 10_000:
                 state.visible.clear()
-            state.visible[groups] = frozenset(s for s, access in state.shelves.items() if access.allows(groups))
-        visible = state.visible[groups]
+            shelves = frozenset(shelf for shelf, access in state.shelves.items() if access.allows(groups))
+            state.visible[groups] = shelves, max((state.changes.get(shelf, 0) for shelf in shelves), default=0)
+        visible, generation = state.visible[groups]
         if visible not in state.indexes:
             state.indexes[visible] = Indexes(state.segments, state.dead, visible)
             if len(state.indexes) > _KEPT_INDEXES:
                 state.indexes.popitem(last=False)
         state.indexes.move_to_end(visible)
-        generation = max((state.changes.get(shelf, 0) for shelf in visible), default=0)
         return View(connection, generation, visible, state.indexes[visible])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assistant.library import bm25, catalog, dense
@@ -64,14 +65,16 @@ class View:
     """See the module. `shelves` are the numbers of those that the caller may read; `generation` is the last in which
     one of these changed."""
 
-    def __init__(
-        self, connection: apsw.Connection, generation: int, shelves: Collection[int], indexes: Indexes
-    ) -> None:
+    def __init__(self, connection: apsw.Connection, generation: int, shelves: frozenset[int], indexes: Indexes) -> None:
         self.generation = generation
         self._connection = connection
-        self._visible = frozenset(shelves)
-        self._shelves = json.dumps(sorted(shelves))
+        self._visible = shelves
         self._indexes = indexes
+
+    @cached_property
+    def _shelves(self) -> str:
+        """As SQL wants them."""
+        return json.dumps(sorted(self._visible))
 
     def search_lexical(self, question: str, limit: int, wanted: Filter = ANY) -> list[Hit]:
         """At most `limit` hits with their BM25 score > 0, best first."""

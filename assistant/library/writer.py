@@ -183,6 +183,7 @@ class Writer:
             self._connection.execute("COMMIT")
             if self._touched:
                 recovery.note_publish(self._folder, self._connection, self._next)
+                catalog.fold(self._connection)
                 self._generation = self._next
                 self._touched.clear()
         return self._generation
@@ -233,7 +234,8 @@ class Writer:
         for shelf in sorted(self._touched):
             own = [held for held in live if held not in packs and int(held.segment["shelf"][0]) == shelf]
             self._arrange_shelf(shelf, packs, own)
-        self._rewrite(compaction.merged_packs([held for held in self._live() if held.segment.codes is None]), own=False)
+        packs = [held for held in self._live() if held.segment.codes is None]
+        self._rewrite(compaction.to_rewrite(packs), own=False)
 
     def _arrange_shelf(self, shelf: int, packs: Sequence[Live], own: Sequence[Live]) -> None:
         """Moves the rows of a shelf that has many of them out of the packs, and merges its own segments."""
@@ -241,7 +243,7 @@ class Writer:
         rows = sum(held.rows for held in moving)
         if rows <= compaction.LARGE:
             moving, rows = [], 0
-        chosen = compaction.absorbed(rows, own)
+        chosen = compaction.to_rewrite(own, rows)
         if moving or chosen:
             self._rewrite(chosen, moving, own=True)
 
