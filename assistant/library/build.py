@@ -37,13 +37,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A chunk that goes into a segment. `words`: hash -> count. `vector`: (dimensions,)."""
+    """A chunk that goes into a segment. `words`, `counts`: as `words.counted` gives them. `vector`: (dimensions,)."""
 
     shelf: int
     document: int
     number: int
     order: int
-    words: dict[int, int]
+    words: NDArray[np.uint64]
+    counts: NDArray[np.int64]
     vector: NDArray[np.float16]
 
 
@@ -54,13 +55,13 @@ def write_new(folder: Path, rows: Sequence[NewRow]) -> Written:
     shelves, block = np.unique(np.array([row.shelf for row in rows], np.int64), return_inverse=True)
     order = np.argsort(block, kind="stable")
     ordered = [rows[i] for i in order]
-    length = np.array([min(sum(row.words.values()), _MOST_LENGTH) for row in ordered], np.uint16)
+    length = np.array([min(int(row.counts.sum()), _MOST_LENGTH) for row in ordered], np.uint16)
     words_of = np.array([len(row.words) for row in ordered])
     found = Occurrences(
         block=np.repeat(block[order].astype(np.uint32), words_of),
-        word=np.fromiter((word for row in ordered for word in row.words), np.uint64, int(words_of.sum())),
+        word=np.concatenate([row.words for row in ordered]),
         row=np.repeat(np.arange(len(ordered), dtype=np.uint32), words_of),
-        count=np.fromiter((min(n, _MOST_COUNT) for row in ordered for n in row.words.values()), np.uint8),
+        count=np.minimum(np.concatenate([row.counts for row in ordered]), _MOST_COUNT).astype(np.uint8),
     )
     rows_arrays: dict[str, NDArray[Any]] = {
         "document": np.array([row.document for row in ordered], np.int64),

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xxhash
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @cache
@@ -33,6 +37,10 @@ def word_hash(word: str) -> int:
     return xxhash.xxh3_64_intdigest(word.encode())
 
 
-def counted(text: str) -> dict[int, int]:
-    """How often each word of a text stands in it, by hash."""
-    return {word_hash(word): count for word, count in Counter(words(text)).items()}
+def counted(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """The hash of each different word of a text, and how often it stands there."""
+    import numpy as np
+
+    counts = Counter(words(text))
+    hashes = np.fromiter(map(word_hash, counts), np.uint64, len(counts))
+    return hashes, np.fromiter(counts.values(), np.int64, len(counts))

@@ -208,7 +208,7 @@ class Writer:
         vectors: Halves = self._known.embed([text for *_, text in self._pending])
         for (*place, text), vector in zip(self._pending, vectors, strict=True):
             shelf, document, number, order = place
-            self._new.append(NewRow(shelf, document, number, order, counted(text), vector))
+            self._new.append(NewRow(shelf, document, number, order, *counted(text), vector))
         self._pending.clear()
         if len(self._new) >= _SEGMENT_ROWS:
             self._write_pack()
