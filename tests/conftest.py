@@ -44,7 +44,10 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def embedder(model_cache: Path) -> Embedder:
-    """all-MiniLM-L6-v2 as Refdesk opens it; the first use of a new cache exports it, which takes 8 s."""
+    """all-MiniLM-L6-v2 as Refdesk opens it by default, so on most CPUs in int8: what is tested is what people use.
+
+    The first use of a new cache exports and quantises it, which takes 20 s.
+    """
     from assistant.embed import open_embedder
     from assistant.settings import EmbedderSettings
 

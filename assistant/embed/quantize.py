@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sys
+from contextlib import redirect_stdout
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -63,14 +65,15 @@ def _quantize(graph: Path, work: Path) -> str:
     plain = openvino.Core().read_model(graph / "model.xml")
     nncf.set_log_level(logging.ERROR)
     try:
-        quantized = nncf.quantize(
-            plain,
-            nncf.Dataset(samples),
-            preset=nncf.QuantizationPreset.MIXED,
-            model_type=nncf.ModelType.TRANSFORMER,
-            subset_size=len(samples),
-            advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
-        )
+        with redirect_stdout(sys.stderr):  # for its progress bars, which are no part of a command's answer
+            quantized = nncf.quantize(
+                plain,
+                nncf.Dataset(samples),
+                preset=nncf.QuantizationPreset.MIXED,
+                model_type=nncf.ModelType.TRANSFORMER,
+                subset_size=len(samples),
+                advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
+            )
     except (nncf.UnsupportedModelError, nncf.ValidationError, nncf.InternalError, RuntimeError) as error:
         return f"nncf cannot quantise it ({error})"
     compiled = openvino.compile_model(quantized, "CPU", F32)
