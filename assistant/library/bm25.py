@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from assistant.library.indexes import Indexes, WordPostings
 
     Ints = NDArray[np.int64]
-    Scores = NDArray[np.float64]
+    Scores = NDArray[np.float32]
 
 K1 = 1.2
 B = 0.75
-_ROUNDING = 1e-9
+_ROUNDING = 1e-5
+_MANY = 20_000
+"""Postings of a word from which on it is worth looking whether the word need be read."""
+_SAMPLE = 4_096
+_LOOK_UP = 20
+"""How many times longer it takes to look for a row among a word's postings than to read one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +52,67 @@ def search(indexes: Indexes, hashes: Iterable[int], limit: int) -> tuple[Scores,
     import numpy as np
 
     words = _weighed(indexes, sorted(set(hashes)))
-    scores = np.zeros(indexes.rows)
-    scores[indexes.dead] = -np.inf
-    threshold, touched = 0.0, []
-    rest = _rests(words)
-    last = 0
-    for last, word in enumerate(words, start=1):
-        rows, counts = word.postings.read()
-        values = scores[rows] + _gains(indexes, word, rows, counts)
-        scores[rows] = values
-        touched.append((rows, values))
-        if last < len(words):
-            threshold = max(threshold, _kth(values, limit))
-            if rest[last] < threshold:
-                break  # a row that holds none of the words read so far cannot be among the best
-    candidates = _above(scores, touched, threshold - rest[last] if words else 0.0)
-    found = scores[candidates]
-    for word in words[last:]:
+    if not words:
+        return np.empty(0, np.float32), np.empty(0, np.int64)
+    with indexes.scores() as (scores, touched):
+        threshold, read, rest = 0.0, 0, _rests(words)
+        leaders = np.empty(0, np.int64)
+        for read, word in enumerate(words, start=1):
+            packed, counts = word.postings.read()
+            rows = packed.astype(np.int64)  # numpy follows these twice as fast
+            values = _gains(indexes, word, rows, counts)
+            values += scores.take(rows)
+            scores[rows] = values
+            touched.append(rows)
+            if read < len(words) and words[read].postings.size > _MANY:
+                leaders = _leaders(scores, leaders, rows, values, limit)
+                threshold = max(threshold, _reached(indexes, leaders, scores, words[read:], limit))
+                if rest[read] < (1 - _ROUNDING) * threshold:
+                    # A row that holds none of the words read so far cannot be among the best.
+                    near = _above(scores, touched, threshold - rest[read])
+                    if _LOOK_UP * sum(map(len, near)) < words[read].postings.size:
+                        break
+        else:
+            near = _above(scores, touched, threshold)
+        candidates = _distinct(near)
+        found = scores[candidates]
+    for place, word in enumerate(words[read:], start=read):
+        threshold = max(threshold, _kth(found, limit))
+        kept = found >= threshold - rest[place] - _ROUNDING * threshold
+        candidates, found = candidates[kept], found[kept]
         found = _completed(indexes, word, candidates, found)
     if len(found) > limit:
         best = found >= _kth(found, limit)
         candidates, found = candidates[best], found[best]
     return found, candidates
+
+
+def _leaders(scores: Scores, leaders: Any, rows: Any, values: Scores, limit: int) -> Any:
+    """`limit` rows that have high scores so far, ascending: of those that did before the last word, and of its own.
+
+    values: the scores of `rows`.
+    """
+    import numpy as np
+
+    step = len(values) // _SAMPLE
+    if step > 1:  # to look at all takes longer than to read the word
+        wanted = min(2 * limit // step, _SAMPLE)
+        least = _kth(values[::step], wanted) if wanted else values.max()
+        rows = rows[np.flatnonzero(values >= least)]
+    leaders = np.union1d(leaders, rows)
+    if len(leaders) > limit:
+        leaders = np.sort(leaders[np.argpartition(scores[leaders], len(leaders) - limit)[-limit:]])
+    return leaders
+
+
+def _reached(indexes: Indexes, leaders: Any, scores: Scores, missing: list[_Word], limit: int) -> float:
+    """A score that at least `limit` rows reach: that of the last of the leaders when the missing words are added."""
+    if len(leaders) < limit:
+        return 0.0
+    found = scores[leaders]
+    for word in missing:
+        found = _completed(indexes, word, leaders, found)
+    return float(found.min())
 
 
 def holding(indexes: Indexes, number: int) -> int:
@@ -94,13 +138,12 @@ def _weighed(indexes: Indexes, numbers: list[int]) -> list[_Word]:
     import numpy as np
 
     words = []
-    average = indexes.words / indexes.chunks if indexes.chunks else 1.0
     for number, postings in zip(numbers, indexes.postings(np.array(numbers, np.uint64)), strict=True):
         if count := _holding(indexes, number, postings):
             rarity = idf(indexes.chunks, count)
             # A row has no larger count than `most` and no smaller length/count than `shortest`.
-            best = 1 / (1 + K1 * (1 - B) / postings.most + K1 * B * postings.shortest / average)
-            words.append(_Word(number, postings, rarity, rarity * (K1 + 1) * best * (1 + _ROUNDING)))
+            best = 1 / (1 + K1 * (1 - B) / postings.most + K1 * B * postings.shortest / indexes.average)
+            words.append(_Word(number, postings, rarity, float(rarity * (K1 + 1) * best)))
     return sorted(words, key=lambda word: (-word.idf, word.number))
 
 
@@ -115,13 +158,10 @@ def _rests(words: list[_Word]) -> list[float]:
 def _gains(indexes: Indexes, word: _Word, rows: Any, counts: NDArray[np.uint8]) -> Scores:
     import numpy as np
 
-    average = indexes.words / indexes.chunks
-    gains = counts.astype(np.float64)
-    below = indexes.length[rows].astype(np.float64)
-    below *= K1 * B / average
-    below += K1 * (1 - B)
+    gains = counts.astype(np.float32)
+    below = indexes.length_norm.take(rows)
     below += gains
-    gains *= word.idf * (K1 + 1)
+    gains *= np.float32(word.idf * (K1 + 1))
     gains /= below
     return gains
 
@@ -133,26 +173,26 @@ def _kth(values: Scores, k: int) -> float:
     return float(np.partition(values, len(values) - k)[len(values) - k]) if len(values) >= k else 0.0
 
 
-def _above(scores: Scores, touched: list[tuple[Any, Scores]], least: float) -> Ints:
+def _above(scores: Scores, touched: list[Ints], least: float) -> list[Ints]:
+    least = max(least - _ROUNDING * abs(least), _ROUNDING)
+    return [rows[(scores.take(rows) >= least).nonzero()[0]] for rows in touched]
+
+
+def _distinct(lists: list[Ints]) -> Ints:
     import numpy as np
 
-    least = max(least - _ROUNDING * abs(least), 0.0)
-    found = [rows[scores[rows] >= least] for rows, _ in touched]
-    if not found:
-        return np.empty(0, np.int64)
-    rows = np.sort(np.concatenate(found)).astype(np.int64)
-    new = np.r_[True, rows[1:] != rows[:-1]] if len(rows) else slice(None)
-    rows = rows[new]
-    return np.asarray(rows[scores[rows] > 0])
+    rows = np.sort(np.concatenate(lists))
+    return rows[np.r_[True, rows[1:] != rows[:-1]]] if len(rows) else rows
 
 
-def _completed(indexes: Indexes, word: _Word, candidates: Ints, found: Scores) -> Scores:
-    """The candidates' scores with what this word adds to those that hold it."""
+def _completed(indexes: Indexes, word: _Word, candidates: Any, found: Scores) -> Scores:
+    """The candidates' scores with what this word adds to those that hold it. candidates: ascending."""
     import numpy as np
 
     rows, counts = word.postings.read()
-    at = np.minimum(np.searchsorted(rows, candidates), len(rows) - 1)
-    held = rows[at] == candidates
+    wanted = candidates.astype(np.uint32)
+    at = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
+    held = np.flatnonzero(rows[at] == wanted)
     found = found.copy()
     found[held] += _gains(indexes, word, candidates[held], counts[at[held]])
     return found

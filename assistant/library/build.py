@@ -187,6 +187,11 @@ class _Merge:
                 mine = come == i
                 out[mine] = self._sources[i].segment["vector"][rows[mine]]
             yield out
+            self._release()
+
+    def _release(self) -> None:
+        for source in self._sources:
+            source.segment.release()
 
     def occurrences(self) -> Iterator[Occurrences]:
         """All words of the kept rows, in pieces that follow each other in the order of block and word."""
@@ -223,5 +228,6 @@ class _Merge:
             row = row[kept]
             word = np.repeat(held["word"][w0:w1], np.diff(held["posting_start"][w0 : w1 + 1]))[kept]
             found.append((self.block[row].astype(np.uint32), word, row, held["posting_count"][p0:p1][kept]))
+        self._release()
         block, word, row, count = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         return Occurrences(block, word, row.astype(np.uint32), count)

@@ -18,6 +18,7 @@ from assistant.library.disk import disk_full, read_only
 
 _RESERVED = 8
 BUSY_MILLISECONDS = 30_000
+_CACHE_KB = 65_536
 _CANNOT_READ = {
     apsw.SQLITE_IOERR_DATA,  # a wrong checksum
     apsw.SQLITE_IOERR_READ,
@@ -60,6 +61,8 @@ def connect(file: Path, *, write: bool = False) -> apsw.Connection:
         uri = f"{file.absolute().as_uri()}?immutable=1"
         connection = apsw.Connection(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=_checksums())
     connection.execute("PRAGMA foreign_keys = ON")
+    if write:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")  # else a long run writes the same pages again and again
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")  # what was removed should not stay in free pages
     return connection

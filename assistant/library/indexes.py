@@ -6,10 +6,13 @@ nothing which a caller may not read is scored, counted or weighed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from assistant.library import bm25
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,17 +67,43 @@ class Indexes:
         self._block_first = np.array(firsts, np.int64)
         self._block_part = np.array(owners, np.int64)
         self.rows = starts[-1]
-        self.length: NDArray[np.uint16] = np.concatenate(lengths)
-        """(rows,) words in each row."""
+        length: NDArray[np.uint16] = np.concatenate(lengths)
         self.dead: Ints = np.concatenate(hidden)
         """The rows that are no longer shown."""
         self.alive: NDArray[np.bool_] = np.ones(self.rows, np.bool_)
         self.alive[self.dead] = False
         self.chunks = self.rows - len(self.dead)
-        self.words = int(self.length.sum(dtype=np.int64)) - int(self.length[self.dead].sum(dtype=np.int64))
-        """Words in all rows that are shown."""
+        held_words = int(length.sum(dtype=np.int64)) - int(length[self.dead].sum(dtype=np.int64))
+        self.average = held_words / self.chunks if self.chunks else 1.0
+        """Words in a row that is shown, in the mean."""
+        self.length_norm: NDArray[np.float32] = length * np.float32(bm25.K1 * bm25.B / max(self.average, 1e-9))
+        self.length_norm += np.float32(bm25.K1 * (1 - bm25.B))
+        """(rows,) what BM25 adds to the count of a word in this row."""
+        self._spare: list[NDArray[np.float32]] = []
         self.holding: dict[int, int] = {}
         """In how many shown rows a word stands, as far as it was counted; only kept where there are dead rows."""
+
+    @contextmanager
+    def scores(self) -> Iterator[tuple[NDArray[np.float32], list[Any]]]:
+        """Room to add up scores in, and a list for the rows that were: 0 everywhere, and never above it for dead rows.
+
+        It is kept for the next search, because to make and clear it takes longer than many a search.
+        """
+        import numpy as np
+
+        try:
+            scores = self._spare.pop()
+        except IndexError:
+            scores = np.zeros(self.rows, np.float32)
+            scores[self.dead] = -np.inf
+        touched: list[Any] = []
+        try:
+            yield scores, touched
+        finally:
+            for rows in touched:
+                scores[rows] = 0
+            scores[self.dead] = -np.inf
+            self._spare.append(scores)
 
     def gather(self, array: str, rows: Ints) -> NDArray[Any]:
         """The entries of a segment array for these rows."""
@@ -204,5 +233,5 @@ class WordPostings:
             rows.append(found + add if shift.any() else found)
             counts.append(held["posting_count"][span])
         if not rows:
-            return np.empty(0, np.int64), np.empty(0, np.uint8)
+            return np.empty(0, np.uint32), np.empty(0, np.uint8)
         return (rows[0], counts[0]) if len(rows) == 1 else (np.concatenate(rows), np.concatenate(counts))

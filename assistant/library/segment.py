@@ -153,6 +153,10 @@ class Segment:
 
         return Codes(self["codes"]) if "codes" in self else None
 
+    def release(self) -> None:
+        """Gives back the memory of pages that were read: they count as this process's until then."""
+        self._bytes.madvise(mmap.MADV_DONTNEED)
+
     def check(self) -> None:
         """Reads every array whole; raises LibraryDamaged that names the file and the array."""
         for name in self._arrays:
