@@ -25,10 +25,14 @@ class ListedFile:
     """
 
     key: str
-    path: Path
+    location: str
     stamp: str
     inside: bool
     regular: bool
+
+    @property
+    def path(self) -> Path:
+        return Path(self.location)  # made when it is needed: most files are unchanged
 
 
 class Folder:
@@ -89,7 +93,7 @@ class Folder:
             inside = target.is_file() and target.is_relative_to(self.root)
             status = target.stat() if inside else status
         stamp = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
-        return ListedFile(as_text(key), Path(path), stamp, inside, stat.S_ISREG(status.st_mode))
+        return ListedFile(as_text(key), path, stamp, inside, stat.S_ISREG(status.st_mode))
 
 
 def as_text(name: str) -> str:
