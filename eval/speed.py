@@ -10,10 +10,12 @@ from typing import Any, Literal, get_args
 
 from assistant.embed import open_embedder
 from assistant.settings import load
-from eval import speed_files, speed_growth, speed_pipelines
+from assistant.text.passage_text import passage_text
+from eval import speed_embedding, speed_files, speed_growth, speed_pipelines
 from eval.speed_corpus import Corpus
+from eval.speed_embedding import EmbeddingSpeed
 from eval.speed_growth import Size
-from eval.speed_process import Machine, machine
+from eval.speed_process import Machine, in_fresh_process, machine
 from eval.speed_search import Searched, build, commit, search
 from eval.speed_texts import Texts, read_texts
 
@@ -112,6 +114,12 @@ class _Bench:
         folder = self._extent.work / f"library-{chunks}-{shelves}"
         build(corpus, folder)
         return search(corpus, folder)
+
+    def _embedding(self) -> tuple[list[Line], Any]:
+        documents = Corpus(self._texts, min(256, self._extent.chunks)).all_documents()
+        texts = [passage_text(document.title, c.section, c.text) for document, chunks in documents for c in chunks]
+        found = in_fresh_process(speed_embedding.measure, texts)
+        return embedding_lines(found, open_embedder(load().embedder).fingerprint), asdict(found)
 
     def _ingest(self) -> tuple[list[Line], Any]:
         found = speed_pipelines.compare(self._extent.data, self._extent.documents, self._extent.work)
@@ -216,6 +224,23 @@ class _Bench:
             )
             lines.append(Line("growth", f"reckoned for {reckoned.chunks} chunks", measured))
         return lines, {"sizes": [asdict(size) for size in sizes], "reckoning": reckoned and asdict(reckoned)}
+
+
+def embedding_lines(found: EmbeddingSpeed, chosen: str) -> list[Line]:
+    """`chosen` is the fingerprint of the embedder that the settings name; the other ways have a line of figures."""
+    reference, *ways = found.ways
+    lines = []
+    for way in ways:
+        if way.fingerprint == chosen:
+            lines += [
+                _at_least("embedding", f"{way.name}, times {reference.name}", way.times, 6, "x"),
+                _at_least("embedding", f"{way.name}, share of the matrix peak", 100 * way.share_of_peak, 39, "%"),
+            ]
+    for way in found.ways:
+        rates = f"{way.chunks_per_s:.1f} chunks/s, {way.tokens_per_s:.0f} tokens/s"
+        spread = f"{way.least_times:.2f} to {way.greatest_times:.2f} times"
+        lines.append(Line("embedding", way.name, f"{rates}, {spread}, {100 * way.share_of_peak:.0f}% of the peak"))
+    return lines
 
 
 def _grown(size: Size) -> Line:

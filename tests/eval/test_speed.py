@@ -17,8 +17,9 @@ from assistant.library import Library
 from assistant.text.passage_text import passage_text
 from eval import speed_files, speed_growth, speed_pipelines, speed_search
 from eval.cli import commands
-from eval.speed import Extent, measure
+from eval.speed import Extent, embedding_lines, measure
 from eval.speed_corpus import READERS, Corpus, SentenceMeans
+from eval.speed_embedding import EmbeddingSpeed, EmbeddingWay
 from eval.speed_process import bytes_written, forget_peak, in_fresh_process, memory
 from eval.speed_texts import Texts, documents, read_texts
 
@@ -317,6 +318,17 @@ def test_each_wish_is_compared_with_its_figure(data: Path, tmp_path: Path) -> No
             value, limit = float(line.measured.split()[0]), float(line.wanted.split()[2])
             assert line.met == (value <= limit if "at most" in line.wanted else value >= limit)
     assert (tmp_path / "growth.png").exists()
+
+
+def test_the_embedder_of_the_settings_is_held_to_the_wish() -> None:
+    reference = EmbeddingWay("sentence-transformers", "a-f32", 10, 1000, 50, 1, 1, 1, 0.3)
+    fast = EmbeddingWay("int8", "a-int8", 65, 6500, 400, 6.5, 6.1, 6.9, 0.35)
+    plain = EmbeddingWay("f32", "a-f32", 12, 1200, 60, 1.2, 1.1, 1.3, 0.4)
+    found = EmbeddingSpeed(100, 10_000, 3, {"int8": 1000.0, "bf16": 900.0, "f32": 150.0}, (reference, fast, plain))
+    wishes = [(line.measured, line.met) for line in embedding_lines(found, "a-int8") if line.wanted]
+    assert wishes == [("6.5 x", True), ("35 %", False)]
+    assert [line.met for line in embedding_lines(found, "a-f32") if line.wanted] == [False, True]
+    assert len([line for line in embedding_lines(found, "a-int8") if not line.wanted]) == 3
 
 
 def test_a_row_that_there_is_not_is_named(data: Path, tmp_path: Path) -> None:
