@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.errors import LibraryError
+from assistant.errors import LibraryDiskFull, LibraryError
 from assistant.library import catalog, database, recovery, segment, vectors
 from assistant.library.disk import WORK_SUFFIX, refused, sync_folder
 from assistant.library.lock import lock
@@ -107,5 +107,11 @@ def _take_over(folder: Path, work: Path) -> None:
     sync_folder(folder)
     (work / catalog.FILE).replace(folder / catalog.FILE)
     sync_folder(folder)
-    with closing(catalog.connect(folder, write=True)) as connection:
+    # The new library stands. On a full disk the next run does the rest.
+    file = folder / catalog.FILE
+    with (
+        suppress(LibraryDiskFull),
+        database.readable(file),
+        closing(catalog.connect(folder, write=True)) as connection,
+    ):
         recovery.finish_last_run(folder, connection)
