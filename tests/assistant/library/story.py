@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sqlite3
 from collections.abc import Collection, Sequence
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import LibraryNotFound, LibraryTooOld
-from assistant.library import Library
+from assistant.library import Library, compaction
 from assistant.search import search
 from assistant.settings import SearchSettings
 from assistant.types import PUBLIC, Access, Chunk, Document, Item, Section
@@ -26,6 +24,8 @@ BOARD = Access.of("board")
 CALLERS: dict[str, Collection[str]] = {"outsider": (), "member": ("board", "atlas")}
 QUESTIONS = ("river flood warning", "common budget of the detector", "heron")
 DIMENSIONS = 16
+MOST = 100
+"""Passages that are asked for: all that there are, but for `settle`."""
 
 
 class GivenVectors:
@@ -119,6 +119,20 @@ def compact(folder: Path) -> None:
     grow(folder, 1000)
 
 
+def settle(folder: Path) -> None:
+    """A run by which a shelf gets too large to be compared row by row, and so a segment of its own with codes."""
+    embedder = GivenVectors()
+    with Library.open(folder).writer(embedder) as writer:
+        put(writer, long_document(1000))
+        writer.remove("wiki", "heron")
+        writer.publish()
+
+
+def long_document(number: int) -> Document:
+    paragraphs = (f"Paragraph {number}-{at} of the river" + " bank" * (at % 7) + "." for at in range(100))
+    return document(f"long-{number}", "\n\n".join(paragraphs))
+
+
 def rollback(folder: Path) -> None:
     Library.open(folder).rollback()
 
@@ -138,17 +152,7 @@ def migrate(folder: Path) -> None:
 
 
 def before_migrate(folder: Path) -> None:
-    """Also with vectors of the same embedder, of which the log was not yet copied back."""
     shutil.copytree(Path(__file__).parent / "format1", folder)
-    (old,) = folder.glob("vectors-*.sqlite")
-    old.rename(folder / f"vectors-{GivenVectors.fingerprint}.sqlite")
-    log = folder / f"vectors-{GivenVectors.fingerprint}.sqlite-wal"
-    with closing(sqlite3.connect(old.with_name(log.name.removesuffix("-wal")))) as one:
-        one.execute("PRAGMA journal_mode = WAL")
-        one.execute("UPDATE vector SET row = zeroblob(length(row))")
-        one.commit()
-        kept = log.read_bytes()
-    log.write_bytes(kept)
 
 
 def before_index(folder: Path) -> None:
@@ -174,6 +178,16 @@ def before_compact(folder: Path) -> None:
                 return
         grow(folder, number)
     raise AssertionError("a hundred runs merged no segments")
+
+
+def before_settle(folder: Path) -> None:
+    """Just small enough."""
+    index(folder)
+    embedder = GivenVectors()
+    with Library.open(folder).writer(embedder) as writer:
+        for number in range(compaction.LARGE // 100):
+            put(writer, long_document(number))
+        writer.publish()
 
 
 def before_rollback(folder: Path) -> None:
@@ -210,8 +224,13 @@ def problems(folder: Path) -> list[str]:
         return []
 
 
+def seen(folder: Path) -> dict[str, Any]:
+    """All that there is to see of a library."""
+    return {"state": state(folder), "problems": problems(folder), "files": files(folder)}
+
+
 def shows(view: View) -> dict[str, Any]:
-    """Everything that a view shows, with exact scores; a document's axis-wise cosines are its vector."""
+    """Everything that a view shows, with exact scores; the cosines of a chunk with each axis are its vector."""
     import numpy as np
 
     embedder = GivenVectors()
@@ -222,11 +241,14 @@ def shows(view: View) -> dict[str, Any]:
         "counts": view.counts(),
     }
     for question in QUESTIONS:
-        shown[f"lexical {question}"] = hits(view.passages(view.search_lexical(question, 1000), "lexical"))
-        shown[f"fused {question}"] = hits(search(view, embedder, question, SearchSettings(), k=1000))
+        shown[f"lexical {question}"] = hits(view.passages(view.search_lexical(question, MOST), "lexical"))
+        shown[f"dense {question}"] = hits(
+            view.passages(view.search_dense(embedder.embed_query(question), MOST), "dense")
+        )
+        shown[f"fused {question}"] = hits(search(view, embedder, question, SearchSettings(), k=MOST))
     for axis in range(DIMENSIONS):
         query = np.eye(DIMENSIONS, dtype=np.float32)[axis]
-        shown[f"dense {axis}"] = hits(view.passages(view.search_dense(query, 1000), "dense"))
+        shown[f"dense {axis}"] = [(hit.score, hit.order) for hit in view.search_dense(query, MOST)]
     return shown
 
 
@@ -246,6 +268,6 @@ def digest(shown: Any) -> str:
 
 
 def files(folder: Path) -> list[str]:
-    """The kinds of file that a library consists of, without SQLite's own that come and go."""
+    """The kinds of file that a library consists of, without SQLite's own that come and go; [] where there is none."""
     found = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(("-wal", "-shm")))
     return sorted(f"{file.parent.relative_to(folder)}/*{file.suffix}" for file in found)

@@ -17,9 +17,15 @@ import pytest
 
 Ask = Callable[..., Any]
 OPERATIONS = ("index", "update", "compact", "rollback", "migrate")
+LARGE = "settle"  # which takes a second a trial
 SPREAD = 12
-EVERY = pytest.mark.parametrize(
-    "every", [pytest.param(False, id="spread"), pytest.param(True, id="every", marks=pytest.mark.long)]
+CASES = pytest.mark.parametrize(
+    ("operation", "every"),
+    [
+        *(pytest.param(operation, False, id=f"{operation}-spread") for operation in OPERATIONS),
+        *(pytest.param(operation, True, id=f"{operation}-every", marks=pytest.mark.long) for operation in OPERATIONS),
+        pytest.param(LARGE, False, id=f"{LARGE}-spread", marks=pytest.mark.long),
+    ],
 )
 
 
@@ -95,20 +101,17 @@ def copied(start: Path, target: Path) -> Path:
 
 def assert_whole(ask: Ask, run: Run, folder: Path, told: str) -> Any:
     """One of the two generations is there, `verify` agrees, and the next run ends where it always ends; the state."""
-    found = value(ask("plain", "state", folder))
-    assert found in [*run.before, run.after], told
-    assert value(ask("plain", "problems", folder)) == [], told
-    if found in run.before:
+    found = value(ask("plain", "seen", folder))
+    assert found["state"] in [*run.before, run.after], told
+    assert found["problems"] == [], told
+    if found["state"] in run.before:
         value(ask("plain", run.operation, folder))
     value(ask("plain", "nothing", folder))
-    assert value(ask("plain", "state", folder)) == run.after, told
-    assert value(ask("plain", "problems", folder)) == [], told
-    assert value(ask("plain", "files", folder)) == run.files, told
-    return found
+    assert value(ask("plain", "seen", folder)) == {"state": run.after, "problems": [], "files": run.files}, told
+    return found["state"]
 
 
-@EVERY
-@pytest.mark.parametrize("operation", OPERATIONS)
+@CASES
 def test_killed_after_any_change_to_a_file(
     operation: str, every: bool, tmp_path: Path, watching: Ask, went_well: Callable[[str], Run]
 ) -> None:
@@ -125,8 +128,7 @@ def test_killed_after_any_change_to_a_file(
     assert seen[True]
 
 
-@EVERY
-@pytest.mark.parametrize("operation", OPERATIONS)
+@CASES
 def test_power_cut_after_any_change_to_a_file(
     operation: str, every: bool, tmp_path: Path, watching: Ask, went_well: Callable[[str], Run]
 ) -> None:
@@ -143,8 +145,7 @@ def test_power_cut_after_any_change_to_a_file(
             assert outcome["killed"] or found == run.after, told
 
 
-@EVERY
-@pytest.mark.parametrize("operation", OPERATIONS)
+@CASES
 def test_full_disk_after_any_change_to_a_file(
     operation: str, every: bool, tmp_path: Path, watching: Ask, went_well: Callable[[str], Run]
 ) -> None:
@@ -165,8 +166,7 @@ def test_full_disk_after_any_change_to_a_file(
     assert refused
 
 
-@EVERY
-@pytest.mark.parametrize("operation", OPERATIONS)
+@CASES
 def test_killed_at_a_random_moment(
     operation: str, every: bool, tmp_path: Path, zygote: Ask, went_well: Callable[[str], Run]
 ) -> None:

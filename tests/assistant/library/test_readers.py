@@ -125,15 +125,22 @@ def test_readers_do_not_mind_writers_that_are_killed(tmp_path: Path, zygote: Cal
 
 
 def test_an_open_view_keeps_its_generation(tmp_path: Path) -> None:
-    """Also where a shelf is searched for the first time after its segments were replaced."""
-    replaced.replace_all(tmp_path / "library", 1)
-    library = Library.open(tmp_path / "library")
-    with library.view(replaced.MEMBER) as member, library.view() as outsider:
+    """Also where it is searched for the first time when the files of its segments are long gone."""
+    folder = tmp_path / "library"
+    replaced.replace_all(folder, 1)
+    with (
+        Library.open(folder).view(replaced.MEMBER) as used,
+        Library.open(folder).view(replaced.MEMBER) as unused,
+        Library.open(folder).view() as outsider,
+    ):
+        files = set(story.segments(folder))
         for number in range(2, 6):
-            replaced.replace_all(tmp_path / "library", number)
-            assert replaced.look(member, replaced.DOCUMENTS) == 1
+            replaced.replace_all(folder, number)
+            assert replaced.look(used, replaced.DOCUMENTS) == 1
+        assert files.isdisjoint(story.segments(folder))
+        assert replaced.look(unused, replaced.DOCUMENTS) == 1
         assert replaced.look(outsider, replaced.DOCUMENTS * 2 // 3) == 1
-    with library.view(replaced.MEMBER) as view:
+    with Library.open(folder).view(replaced.MEMBER) as view:
         assert replaced.look(view, replaced.DOCUMENTS) == 5
 
 
