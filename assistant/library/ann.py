@@ -22,8 +22,11 @@ LEAST_CANDIDATES = 400
 """no fewer than these: on hard data the ten nearest of 5,000 were among the first 100 in 91% and among 300 in 98%."""
 _COARSE_ROWS = 100_000
 _TRAINING_ROWS_PER_LIST = 50
-_PROBED = 1 / 64
-_LEAST_PROBED = 16
+_PROBED = 1 / 16
+"""Share of the lists that a search looks into, and"""
+_LEAST_PROBED = 128
+"""no fewer than these: recall at 10 is then 0.987 on 100,000 hard vectors and 0.985 on a million; with a quarter of
+them it was 0.956 and 0.963."""
 
 
 def encode(rows: int, vectors: Callable[[], Iterable[NDArray[np.float16]]]) -> NDArray[np.uint8]:
