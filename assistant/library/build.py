@@ -37,12 +37,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A chunk that goes into a segment. `words`, `counts`: as `words.counted` gives them. `vector`: (dimensions,)."""
+    """A chunk that goes into a segment.
+
+    `text`: as `vectors.text_hashes` gives it. `words`, `counts`: as `words.counted` does. `vector`: (dimensions,).
+    """
 
     shelf: int
     document: int
     number: int
     order: int
+    text: NDArray[np.uint64]
     words: NDArray[np.uint64]
     counts: NDArray[np.int64]
     vector: NDArray[np.float16]
@@ -67,6 +71,7 @@ def write_new(folder: Path, rows: Sequence[NewRow]) -> Written:
         "document": np.array([row.document for row in ordered], np.int64),
         "number": np.array([row.number for row in ordered], np.uint32),
         "order": np.array([row.order for row in ordered], np.uint64),
+        "text": np.stack([row.text for row in ordered]),
         "length": length,
     }
     vectors = np.stack([row.vector for row in ordered]).astype(np.float16)
@@ -155,7 +160,7 @@ class _Merge:
         self.block = block[order]
         self._from = np.repeat(np.arange(len(sources)), [len(k) for k in kept_shelves])[order].astype(np.uint16)
         self._row = np.concatenate([np.flatnonzero(s.kept) for s in sources])[order].astype(np.uint32)
-        self.rows = {name: self._copied(name) for name in ("document", "number", "order", "length")}
+        self.rows = {name: self._copied(name) for name in ("document", "number", "order", "text", "length")}
         self.length = self.rows["length"]
         new = np.empty(len(order), np.int64)
         new[order] = np.arange(len(order))
@@ -170,7 +175,8 @@ class _Merge:
     def _copied(self, name: str) -> NDArray[Any]:
         import numpy as np
 
-        out = np.empty(len(self._row), self._sources[0].segment[name].dtype)
+        sample = self._sources[0].segment[name]
+        out = np.empty((len(self._row), *sample.shape[1:]), sample.dtype)
         for i, source in enumerate(self._sources):
             mine = self._from == i
             out[mine] = source.segment[name][self._row[mine]]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import LibraryDiskFull, LibraryError
-from assistant.library import catalog, database, recovery, segment, vectors
+from assistant.library import catalog, database, recovery, segment
 from assistant.library.disk import WORK_SUFFIX, refused, sync_folder
 from assistant.library.lock import lock
 from assistant.library.writer import Writer
@@ -100,10 +100,6 @@ def _take_over(folder: Path, work: Path) -> None:
     """Puts the new files in place, the catalog last; what is old by then goes now or with the next run."""
     shutil.rmtree(folder / segment.FOLDER, ignore_errors=True)  # of a migration that was stopped here
     (work / segment.FOLDER).rename(folder / segment.FOLDER)
-    for file in folder.glob(vectors.PATTERN + "*"):  # with their logs, which SQLite would take for those of the new
-        file.unlink()
-    for file in work.glob(vectors.PATTERN):
-        file.replace(folder / file.name)
     sync_folder(folder)
     (work / catalog.FILE).replace(folder / catalog.FILE)
     sync_folder(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import LibraryDamaged, LibraryDiskFull, LibraryError, LibraryNotFound
-from assistant.library import catalog, database, segment, vectors
+from assistant.library import catalog, database, segment
 from assistant.library.disk import WORK_SUFFIX, refused
 from assistant.library.lock import lock
 from assistant.library.segment import Segment
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import apsw
 
 
-FORMAT_1 = ("lexical", "dense")
-"""Folders of a library that was migrated."""
+FORMAT_1 = ("lexical", "dense", "vectors-*")
+"""What is left of a library that was migrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,17 @@ class Problem:
     what: str
 
 
+def left_segments(folder: Path, connection: apsw.Connection) -> list[Segment]:
+    """The whole segments that a run wrote which was stopped before it published them. Their files may then go."""
+    named = {name for (name,) in connection.execute("SELECT name FROM segment")}
+    left = []
+    for file in segment.files(folder):
+        if file.suffix == segment.SUFFIX and file.stem not in named:
+            with suppress(LibraryDamaged):
+                left.append(Segment(folder, file.stem, None))
+    return left
+
+
 def remove_unnamed(folder: Path, connection: apsw.Connection) -> None:
     """Deletes the files that no kept generation names: leftovers of runs that were not published, and of old ones."""
     named = {name + segment.SUFFIX for (name,) in connection.execute("SELECT name FROM segment")}
@@ -38,7 +49,7 @@ def remove_unnamed(folder: Path, connection: apsw.Connection) -> None:
         for file in segment.files(folder):
             if file.name not in named:
                 file.unlink()
-        left = [*folder.glob(f"*{WORK_SUFFIX}*"), *(folder / name for name in FORMAT_1)]
+        left = [file for pattern in (f"*{WORK_SUFFIX}*", *FORMAT_1) for file in folder.glob(pattern)]
         for file in left:  # SQLite's journals beside its files, too
             if file.is_dir():
                 shutil.rmtree(file)
@@ -91,17 +102,15 @@ def rollback(folder: Path) -> int:
 def verify(folder: Path) -> list[Problem]:
     """Reads every byte of a library and says what is wrong, [] if nothing is.
 
-    Compares each page of the databases and each array of the segments with its checksum, and the chunks of each
+    Compares each page of the catalog and each array of the segments with its checksum, and the chunks of each
     document with the rows of the segments. Raises LibraryNotFound, and LibraryTooNew and LibraryTooOld for another
     format.
     """
     if not (folder / catalog.FILE).exists():
         raise LibraryNotFound(f"There is no library at {folder.resolve()}.")
-    problems = [
-        Problem(file.name, f"{damaged} pages do not have the checksum that they should")
-        for file in (folder / catalog.FILE, *folder.glob(vectors.PATTERN))
-        if (damaged := database.damaged_pages(file))
-    ]
+    problems: list[Problem] = []
+    if damaged := database.damaged_pages(folder / catalog.FILE):
+        problems.append(Problem(catalog.FILE, f"{damaged} pages do not have the checksum that they should"))
     try:
         with (
             database.readable(folder / catalog.FILE),

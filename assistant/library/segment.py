@@ -8,6 +8,7 @@ be read without touching the rest. With S shelves, n rows, W entries of words an
     document       int64   (n,)     document of each row
     number         uint32  (n,)     which of the document's chunks it is, from 0
     order          uint64  (n,)     breaks ties between scores, the same in every library (hash of source, key, number)
+    text           uint64  (n, 2)   hash of the text that was embedded
     length         uint16  (n,)     words in the chunk
     vector         float16 (n, d)   unit vectors
     word_start     int64   (S+1,)   where the words of each block start
@@ -102,8 +103,11 @@ class SegmentMissing(LibraryDamaged):
 class Segment:
     """An open segment. Its arrays are memory-mapped; `segment["word"]` raises LibraryDamaged for a flipped byte."""
 
-    def __init__(self, folder: Path, name: str, digest: str) -> None:
-        """Raises SegmentMissing where there is no such file, LibraryDamaged where it is not the one of `digest`."""
+    def __init__(self, folder: Path, name: str, digest: str | None) -> None:
+        """Raises SegmentMissing where there is no such file, LibraryDamaged where it is not the one of `digest`.
+
+        Without a digest any whole segment will do.
+        """
         self.name = name
         self.file = folder / FOLDER / (name + SUFFIX)
         self._checked: dict[str, NDArray[Any]] = {}
@@ -119,7 +123,7 @@ class Segment:
         self.rows: int = self._arrays["document"]["shape"][0]
         self.names = tuple(self._arrays)
 
-    def _read_footer(self, stream: BinaryIO, digest: str) -> dict[str, dict[str, Any]]:
+    def _read_footer(self, stream: BinaryIO, digest: str | None) -> dict[str, dict[str, Any]]:
         size = stream.seek(0, os.SEEK_END)
         if size < _TRAILER.size:
             raise self._damaged("it is cut short")
@@ -130,7 +134,7 @@ class Segment:
         stream.seek(size - _TRAILER.size - length)
         footer = stream.read(length)
         found = xxhash.xxh3_64(footer)
-        if found.intdigest() != checksum or found.hexdigest() != digest:
+        if found.intdigest() != checksum or found.hexdigest() != (digest or found.hexdigest()):
             raise self._damaged("its table of contents is not the one that the catalog knows")
         arrays: dict[str, dict[str, Any]] = json.loads(footer)
         if max(place["end"] for place in arrays.values()) != size - _TRAILER.size - length:

@@ -1,107 +1,107 @@
 """Embeddings that were made before, by the hash of their text, so that unchanged text is never embedded twice.
 
-Derived data beside the catalog: losing the file costs time, nothing else. Vectors are kept, here as in the segments,
-in half precision, which changes a cosine by about 1e-5.
+They stand in the segments: those that the catalog names, those that this run has written, and those that a run which
+was stopped has left.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import xxhash
 
 from assistant.embed import Embedder
 from assistant.errors import LibraryDamaged
-from assistant.library import database
-from assistant.library.disk import WORK_SUFFIX
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from assistant.library.segment import Segment
+
     Halves = NDArray[np.float16]
-
-PATTERN = "vectors-*.sqlite"
-
-
-def _create(file: Path) -> None:
-    """Makes an empty file of vectors; appears whole or not at all."""
-    work = file.with_name(file.name + WORK_SUFFIX)
-    work.unlink(missing_ok=True)
-    with closing(database.create(work)) as connection:
-        connection.execute("CREATE TABLE vector (hash BLOB PRIMARY KEY, row BLOB NOT NULL) WITHOUT ROWID")
-        connection.execute("PRAGMA journal_mode = WAL")
-    work.replace(file)
+    Hashes = NDArray[np.uint64]
 
 
-def text_hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=20).digest()
+def text_hashes(texts: Sequence[str]) -> Hashes:
+    """(len(texts), 2): 128 bits for each text."""
+    import numpy as np
+
+    digests = b"".join(xxhash.xxh3_128_digest(text.encode()) for text in texts)
+    return np.frombuffer(digests, np.uint64).reshape(-1, 2)
 
 
 class KnownVectors:
-    """The vectors of one embedder: one file per fingerprint."""
+    """The vectors of one library and its embedder, in half precision, which changes a cosine by about 1e-5."""
 
-    def __init__(self, folder: Path, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, named: Callable[[], Iterable[Segment]], left: Iterable[Segment]) -> None:
+        """`named` gives the segments of the catalog, once it is called; `left` are those of a run that was stopped."""
         self._embedder = embedder
         self.embedded = 0
-        """Texts that had to be embedded since this was opened."""
-        self._file = folder / PATTERN.replace("*", embedder.fingerprint)
-        with self._readable():
-            if not self._file.exists():
-                _create(self._file)
-            self._connection = database.connect(self._file, write=True)
-            self._connection.execute("PRAGMA synchronous = NORMAL")
+        """Texts that had to be embedded since this was made."""
+        self._named = named
+        self._left = left
+        self._recent: dict[bytes, Halves] = {}
+        self._segments: list[tuple[Segment, NDArray[np.int64], Hashes]] = []
 
-    def embed(self, texts: Sequence[str]) -> Halves:
-        """One unit row per text, shape (len(texts), dimensions); embeds only what was never embedded."""
+    def _open(self) -> None:
+        """Not before something is to be embedded: most runs find nothing new."""
+        for held in self._named():
+            self.add(held)
+        for held in self._left:
+            with suppress(LibraryDamaged):  # then it is embedded again
+                held["vector"]
+                self.add(held)
+        self._named, self._left = tuple, ()
+
+    def add(self, held: Segment) -> None:
+        """From now on, what this run embedded before is looked up in this segment."""
         import numpy as np
 
-        hashes = [text_hash(text) for text in texts]
-        with self._readable():
-            known = self._known(hashes)
-        new = {digest: text for digest, text in zip(hashes, texts, strict=True) if digest not in known}
+        first = held["text"][:, 0]
+        order = np.argsort(first, kind="stable")
+        self._segments.append((held, order, first[order]))
+        self._recent.clear()
+
+    def embed(self, texts: Sequence[str], hashes: Hashes) -> Halves:
+        """One unit row per text, shape (len(texts), dimensions); embeds only what was never embedded.
+
+        hashes: what `text_hashes` gives for these texts.
+        """
+        import numpy as np
+
+        self._open()
+        rows = np.empty((len(texts), self._embedder.dimensions), np.float16)
+        missing = np.ones(len(texts), np.bool_)
+        for held, order, sorted_first in self._segments:
+            self._look_up(held, order, sorted_first, hashes, rows, missing)
+        keys = [key.tobytes() for key in hashes]
+        new = {keys[i]: texts[i] for i in missing.nonzero()[0].tolist() if keys[i] not in self._recent}
         if new:
-            rows = self._embedder.embed_passages(list(new.values())).astype(np.float16)
+            made = self._embedder.embed_passages(list(new.values())).astype(np.float16)
             self.embedded += len(new)
-            known |= dict(zip(new, rows, strict=True))
-            with self._readable():
-                self._keep([(digest, known[digest].tobytes()) for digest in new])
-        if not texts:
-            return np.empty((0, self._embedder.dimensions), dtype=np.float16)
-        return np.stack([known[digest] for digest in hashes])
+            self._recent.update(zip(new, made, strict=True))
+        for i in missing.nonzero()[0].tolist():
+            rows[i] = self._recent[keys[i]]
+        return rows
 
-    def _keep(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        # Not `with connection`: where SQLite has rolled back by itself, as on a full disk, that hides its error.
-        self._connection.execute("BEGIN")
-        try:
-            self._connection.executemany("INSERT OR REPLACE INTO vector VALUES (?, ?)", rows)
-            self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-
-    def _known(self, hashes: Sequence[bytes]) -> dict[bytes, Halves]:
+    @staticmethod
+    def _look_up(
+        held: Segment,
+        order: NDArray[np.int64],
+        sorted_first: Hashes,
+        hashes: Hashes,
+        rows: Halves,
+        missing: NDArray[np.bool_],
+    ) -> None:
+        """Fills the rows of those texts that a segment holds, and takes them off `missing`."""
         import numpy as np
 
-        found = {}
-        for digest in set(hashes):
-            row = self._connection.execute("SELECT row FROM vector WHERE hash = ?", (digest,)).fetchone()
-            if row and len(row[0]) == 2 * self._embedder.dimensions:
-                found[digest] = np.frombuffer(row[0], dtype=np.float16)
-        return found
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        try:
-            with database.readable(self._file):
-                yield
-        except LibraryDamaged as error:
-            raise LibraryDamaged(
-                f"The embeddings kept in {self._file} cannot be read. "
-                "Remove this file and index again: it only saves time."
-            ) from error
-
-    def close(self) -> None:
-        self._connection.close()
+        wanted = missing.nonzero()[0]
+        at = np.minimum(np.searchsorted(sorted_first, hashes[wanted, 0]), len(order) - 1)
+        found = order[at]
+        same = (held["text"][found] == hashes[wanted]).all(axis=1)
+        rows[wanted[same]] = held["vector"][found[same]]
+        missing[wanted[same]] = False

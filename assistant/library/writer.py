@@ -23,7 +23,7 @@ from assistant.library.build import NewRow, Source, Written
 from assistant.library.compaction import Live
 from assistant.library.lock import lock
 from assistant.library.segment import Segment
-from assistant.library.vectors import KnownVectors
+from assistant.library.vectors import KnownVectors, text_hashes
 from assistant.library.words import counted
 from assistant.text.passage_text import passage_text
 from assistant.types import Access, Chunk, Document, Item
@@ -53,7 +53,8 @@ class Writer:
             opened.enter_context(lock(folder))
             opened.enter_context(database.readable(folder / catalog.FILE))
             self._connection = opened.enter_context(closing(catalog.connect(folder, write=True)))
-            self._known = opened.enter_context(closing(KnownVectors(folder, embedder)))
+            left = recovery.left_segments(folder, self._connection)
+            self._known = KnownVectors(embedder, self._kept_segments, left)
             recovery.finish_last_run(folder, self._connection)
             self._connection.execute("BEGIN IMMEDIATE")
             self._generation = int(catalog.meta(self._connection, "generation"))
@@ -205,17 +206,21 @@ class Writer:
             self._connection.execute(f"UPDATE item SET died = ? {where}", (self._next, source, key))
 
     def _embed(self) -> None:
-        vectors: Halves = self._known.embed([text for *_, text in self._pending])
-        for (*place, text), vector in zip(self._pending, vectors, strict=True):
+        texts = [text for *_, text in self._pending]
+        hashes = text_hashes(texts)
+        vectors: Halves = self._known.embed(texts, hashes)
+        for (*place, text), digest, vector in zip(self._pending, hashes, vectors, strict=True):
             shelf, document, number, order = place
-            self._new.append(NewRow(shelf, document, number, order, *counted(text), vector))
+            self._new.append(NewRow(shelf, document, number, order, digest, *counted(text), vector))
         self._pending.clear()
         if len(self._new) >= _SEGMENT_ROWS:
             self._write_pack()
 
     def _write_pack(self) -> None:
         if self._new:
-            self._name(build.write_new(self._folder, self._new))
+            written = build.write_new(self._folder, self._new)
+            self._name(written)
+            self._known.add(self._open(written.name, written.digest))
             self._new.clear()
 
     def _name(self, written: Written) -> None:
@@ -292,15 +297,23 @@ class Writer:
         dead = catalog.dead_rows(self._connection)
         live = []
         for name, digest, _ in catalog.segments(self._connection):
-            if name not in self._segments:
-                self._segments[name] = Segment(self._folder, name, digest)
-            shown = np.ones(self._segments[name].rows, np.bool_)
+            held = self._open(name, digest)
+            shown = np.ones(held.rows, np.bool_)
             shown[dead.get(name, [])] = False
             if shown.any():
-                live.append(Live(self._segments[name], shown))
+                live.append(Live(held, shown))
             else:
                 self._end_segment(name)
         return live
+
+    def _kept_segments(self) -> list[Segment]:
+        kept = catalog.segments(self._connection, kept=True)
+        return [self._open(name, digest) for name, digest, _ in kept if name not in self._segments]
+
+    def _open(self, name: str, digest: str) -> Segment:
+        if name not in self._segments:
+            self._segments[name] = Segment(self._folder, name, digest)
+        return self._segments[name]
 
     def _number_generation(self) -> None:
         """Gives the run its number, and forgets what only generations before the last one showed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from assistant.types import Chunk, Document
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
+    from assistant.types import FloatArray
 
 Publish = Callable[..., int]
 Make = Callable[..., Document]
@@ -256,11 +257,40 @@ def test_damage_is_named_to_reader_and_writer(
         publish(library, [make("c", "about walruses")], [("wiki", "a")])
 
 
-def test_a_damaged_store_of_known_vectors_is_named(tmp_path: Path, publish: Publish, make: Make) -> None:
-    publish(tmp_path / "library", [make("a", "about zebras")])
-    file = next((tmp_path / "library").glob("vectors-*.sqlite"))
-    file.write_bytes(b"no database" * 1000)
-    with pytest.raises(LibraryDamaged, match=f"{file.name}.*Remove this file"):
-        publish(tmp_path / "library", [make("b", "about lions")])
-    file.unlink()
-    assert publish(tmp_path / "library", [make("b", "about lions")]) == 2
+class Dying:
+    """The embedder, until it has embedded so many texts."""
+
+    def __init__(self, embedder: Embedder, texts: int) -> None:
+        self.name, self.fingerprint = embedder.name, embedder.fingerprint
+        self.dimensions, self.max_tokens = embedder.dimensions, embedder.max_tokens
+        self.embed_query, self.token_starts = embedder.embed_query, embedder.token_starts
+        self._embedder, self._left = embedder, texts
+
+    def embed_passages(self, texts: Sequence[str]) -> FloatArray:
+        self._left -= len(texts)
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return self._embedder.embed_passages(texts)
+
+
+def test_a_stopped_run_leaves_what_it_embedded(
+    tmp_path: Path, embedder: Embedder, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assistant.library import writer as room
+
+    monkeypatch.setattr(room, "_EMBED_AT_ONCE", 10)
+    monkeypatch.setattr(room, "_SEGMENT_ROWS", 20)
+    documents = [make(f"d{n}", f"text number {n}") for n in range(60)]
+
+    def put(with_: Embedder) -> int:
+        with Library.open_or_create(tmp_path, with_).writer(with_) as writer:
+            for one in documents:
+                writer.put(one, [Chunk(0, len(one.text), one.text, (), None)])
+            writer.publish()
+            return writer.embedded
+
+    with pytest.raises(KeyboardInterrupt):
+        put(Dying(embedder, 50))
+    assert put(Dying(embedder, 50)) == 20  # forty stood in segments that were not published
+    assert len(list((tmp_path / "segments").iterdir())) == 1
+    assert len(dense_hits(Library.open(tmp_path), embedder, "text")) == 60

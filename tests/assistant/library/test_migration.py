@@ -57,7 +57,6 @@ def test_a_migrated_library_holds_the_same(old: Path, embedder: Embedder) -> Non
         "catalog.sqlite",
         "published",
         "segments",
-        f"vectors-{embedder.fingerprint}.sqlite",
         "writer.lock",
     }
     with library.writer(embedder) as writer:
