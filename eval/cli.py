@@ -152,7 +152,8 @@ def _print_speed(report: SpeedReport) -> None:
     found = report.machine
     versions = ", ".join(f"{package} {number}" for package, number in found.versions.items())
     console.print(
-        f"{found.processor}, {found.cores} cores, {found.memory / 2**30:.0f} GiB memory, {found.system}, "
+        f"{found.processor}, {found.cores} cores, {found.memory / 2**30:.0f} GiB memory, "
+        f"load {found.load:.1f}, {found.system}, "
         f"Python {found.python}, {versions}.",
         highlight=False,
     )

@@ -30,11 +30,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where the figures come from. `memory` in bytes; `versions` of the packages that do the work."""
+    """Where the figures come from. `memory` in bytes; `load` is how many processes wanted to run in the last minute, of
+    which one is ours; `versions` of the packages that do the work."""
 
     processor: str
     cores: int
     memory: int
+    load: float
     system: str
     python: str
     versions: dict[str, str]
@@ -86,6 +88,7 @@ def machine() -> Machine:
         processor,
         len(os.sched_getaffinity(0)),
         os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        os.getloadavg()[0],
         platform.platform(),
         platform.python_version(),
         found,

@@ -33,14 +33,15 @@ _BLOCK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A library made in one run. `seconds` is without `embedding_seconds`, `memory` is in bytes and what the writer
-    took at most above what the process had before."""
+    """A library made in one run. `seconds` is without `embedding_seconds`, `cpu_seconds` with it; `memory` is in bytes
+    and what the writer took at most above what the process had before."""
 
     documents: int
     chunks: int
     shelves: int
     seconds: float
     embedding_seconds: float
+    cpu_seconds: float
     memory: int
     bytes_on_disk: int
     bytes_written: int
@@ -57,6 +58,7 @@ class Times:
 @dataclass(frozen=True, slots=True)
 class Searched:
     """`view` is entering a view, which each search does and `hybrid` contains; `passages` is hybrid with its texts.
+    `hybrid_cpu` is what the same searches took of a core, whatever else ran on the machine.
 
     `recall` is the share of the dense hits among the first ten that are as near as the tenth of an exhaustive search
     in single precision.
@@ -71,6 +73,7 @@ class Searched:
     lexical: Times
     dense: Times
     hybrid: Times
+    hybrid_cpu: Times
     passages: Times
     recall: float
     opened: Memory
@@ -106,7 +109,7 @@ def _build(corpus: Corpus, folder: Path) -> Built:
     embedder = SentenceMeans(corpus.texts)
     forget_peak()
     before = memory().resident
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     library = Library.open_or_create(folder, embedder)
     with library.writer(embedder) as writer:
         for number in range(corpus.documents):
@@ -120,6 +123,7 @@ def _build(corpus: Corpus, folder: Path) -> Built:
         corpus.shelves,
         seconds,
         embedder.seconds,
+        time.process_time() - cpu,
         peak - before,
         folder_bytes(folder),
         bytes_written(),
@@ -198,6 +202,7 @@ def _search(folder: Path, queries: Sequence[str], vectors: FloatArray) -> tuple[
     found = []
     order = [*range(min(_WARM_UP, len(queries))), *range(len(queries))]
     for at, n in enumerate(order):
+        cpu = time.process_time()
         times = [time.perf_counter()]
         with library.view((READERS,)) as view:
             times.append(time.perf_counter())
@@ -207,8 +212,9 @@ def _search(folder: Path, queries: Sequence[str], vectors: FloatArray) -> tuple[
             times.append(time.perf_counter())
             hits = fuse([lexical, dense], settings.rrf_k)[: settings.k]
             times.append(time.perf_counter())
+            cpu = time.process_time() - cpu
             view.passages(hits, "fused")
-            times.append(time.perf_counter())
+            times += [time.perf_counter(), cpu]
             if at >= len(order) - len(queries):
                 rows.append(times)
                 nearest = view.passages(view.search_dense(vectors[n], K), "dense")
@@ -216,6 +222,7 @@ def _search(folder: Path, queries: Sequence[str], vectors: FloatArray) -> tuple[
     marks = np.array(rows)
     spans = {"view": (0, 1), "lexical": (1, 2), "dense": (2, 3), "hybrid": (0, 4), "passages": (0, 5)}
     figures: dict[str, Any] = {name: _times(marks[:, end] - marks[:, start]) for name, (start, end) in spans.items()}
+    figures["hybrid_cpu"] = _times(marks[:, -1])
     figures |= {"open_seconds": open_seconds, "first_search_seconds": first_search_seconds}
     return figures | {"opened": opened, "searched": memory()}, found
 
