@@ -54,8 +54,8 @@ class Assistant:
         from assistant.embed import open_embedder
 
         settings = settings or load()
-        opened = Library.open(library)
-        return cls(opened, open_embedder(settings.embedder), settings)
+        opened = Library.open(library, settings.search.device)
+        return cls(opened, open_embedder(settings.embedder, opened.made_with[1]), settings)
 
     def as_user(self, groups: Collection[str]) -> Assistant:
         """The same assistant for a caller who is in `groups`, and sees what those may read."""

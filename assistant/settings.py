@@ -37,6 +37,8 @@ class SearchSettings(_Section):
     """Passages that a search returns."""
     candidates: int = Field(100, ge=1)
     """Hits that each of the lexical and the dense index contributes to the fusion."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """What compares vectors: `gpu` keeps those of the visible shelves in the memory of an NVIDIA GPU."""
     rrf_k: int = Field(60, ge=0)
     """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
 

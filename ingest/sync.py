@@ -79,7 +79,7 @@ def build_library(
     settings = settings or load()
     folders = [Folder(Path(path)) for path in paths]
     listings = [list(folder.list()) for folder in folders]
-    embedder = embedder or open_embedder(settings.embedder)
+    embedder = embedder or open_embedder(settings.embedder, Library.fingerprint_at(library))
     lines: list[Line] = []
     total = sum(len(listing) for listing in listings)
     with Library.open_or_create(library, embedder).writer(embedder) as writer:

@@ -5,6 +5,7 @@ view.py        one generation, as one caller may see it
 indexes.py     the visible blocks of all segments, as one
 bm25.py        lexical search over them
 dense.py       dense search over them
+gpu.py         the vectors on a GPU
 words.py       the words of a text
 ann.py         the FAISS index of a large shelf
 writer.py      one run: put, remove, publish

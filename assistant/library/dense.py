@@ -6,9 +6,9 @@ chose a row, its score is computed in the same way from its vector as stored, so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from assistant.library import ann
+from assistant.library import ann, gpu
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,10 @@ def search(indexes: Indexes, query: FloatArray, limit: int) -> tuple[FloatArray,
     """
     import numpy as np
 
-    rows = np.concatenate([_scanned(indexes, query, limit), _coded(indexes, query, limit)])
+    if indexes.device == "gpu" and 2 * limit <= gpu.MOST_HITS:
+        rows = _compared(*indexes.on_gpu, query, limit, gpu.UNSURE)
+    else:
+        rows = np.concatenate([_compared(*indexes.scanned, query, limit, _UNSURE), _coded(indexes, query, limit)])
     cosines = (indexes.vectors(rows) * query).sum(axis=1, dtype=np.float32) if len(rows) else np.empty(0, np.float32)
     if len(rows) > limit:
         best = cosines >= np.partition(cosines, len(rows) - limit)[len(rows) - limit]
@@ -38,12 +41,14 @@ def search(indexes: Indexes, query: FloatArray, limit: int) -> tuple[FloatArray,
     return cosines, rows
 
 
-def _scanned(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
-    """At least the `limit` best of the rows that are all compared, with all that may tie with the last."""
+def _compared(index: Any, rows: Ints, query: FloatArray, limit: int, unsure: float) -> Ints:
+    """At least the `limit` best of the rows that FAISS compares, with all that may tie with the last.
+
+    unsure: how far its cosines may be off.
+    """
     import faiss
     import numpy as np
 
-    index, rows = indexes.scanned
     if index is None or not len(rows):
         return np.empty(0, np.int64)
     # For one query, more threads mostly wait for each other: on a busy machine that took 10 to 20 times longer.
@@ -52,8 +57,9 @@ def _scanned(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
     while True:
         ask = min(2 * ask, len(rows))
         cosines, found = index.search(query.reshape(1, -1), ask)
-        if ask == len(rows) or cosines[0][-1] < cosines[0][limit - 1] - _UNSURE:
-            return np.asarray(rows[found[0][cosines[0] >= cosines[0][min(limit, ask) - 1] - _UNSURE]])
+        least = cosines[0][min(limit, ask) - 1] - 2 * unsure
+        if ask == len(rows) or cosines[0][-1] < least or (2 * ask > gpu.MOST_HITS and unsure == gpu.UNSURE):
+            return np.asarray(rows[found[0][cosines[0] >= least]])
 
 
 def _coded(indexes: Indexes, query: FloatArray, limit: int) -> Ints:

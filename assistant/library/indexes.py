@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from assistant.library import bm25
 
@@ -39,9 +39,16 @@ class _Part:
 class Indexes:
     """See the module. `dead` names the rows of each segment that a generation does not show."""
 
-    def __init__(self, segments: Sequence[Segment], dead: Mapping[str, Ints], shelves: Collection[int]) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        dead: Mapping[str, Ints],
+        shelves: Collection[int],
+        device: Literal["cpu", "gpu"] = "cpu",
+    ) -> None:
         import numpy as np
 
+        self.device = device
         wanted = np.array(sorted(shelves), np.int64)
         self._parts: list[_Part] = []
         starts, firsts, lengths, hidden = [0], [], [np.empty(0, np.uint16)], [np.empty(0, np.int64)]
@@ -140,6 +147,13 @@ class Indexes:
     def coded(self) -> list[tuple[Codes, int]]:
         """The indexes of large shelves, each with the number of its first row."""
         return [(p.segment.codes, int(p.shift[0])) for p in self._parts if p.segment.codes]
+
+    @cached_property
+    def on_gpu(self) -> tuple[Any, Ints]:
+        """A FAISS index over all vectors that are shown, on a GPU, and the rows that they belong to."""
+        from assistant.library import gpu
+
+        return gpu.load(self)
 
     @cached_property
     def scanned(self) -> tuple[Any, Ints]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from assistant.embed import Embedder
 from assistant.errors import LibraryDamaged, LibraryMismatch, LibraryNotFound
@@ -48,15 +48,16 @@ class _State:
 class Library:
     """The library in a folder. Safe to use from several threads and processes at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: Literal["cpu", "gpu"] = "cpu") -> None:
         self.path = path
+        self._device: Literal["cpu", "gpu"] = device
         self._lock = threading.Lock()
         self._state: _State | None = None
         self._idle: list[tuple[int, apsw.Connection]] = []
 
     @classmethod
-    def open(cls, path: str | Path) -> Library:
-        """The library in the folder `path`.
+    def open(cls, path: str | Path, device: Literal["cpu", "gpu"] = "cpu") -> Library:
+        """The library in the folder `path`; `device` compares its vectors.
 
         Raises LibraryNotFound where there is none, LibraryTooNew and LibraryTooOld for another format, LibraryDamaged
         where its catalog cannot be read.
@@ -66,7 +67,7 @@ class Library:
             raise LibraryNotFound(
                 f"There is no library at {folder.resolve()}. Make one with: refdesk index DOCUMENTS --library {folder}"
             )
-        library = cls(folder)
+        library = cls(folder, device)
         with library._connection():
             return library
 
@@ -87,6 +88,14 @@ class Library:
                 if not (folder / catalog.FILE).exists():  # else another process has just made it
                     catalog.create(folder, about | {"dimensions": str(embedder.dimensions)})
         return cls.open(folder)
+
+    @staticmethod
+    def fingerprint_at(path: str | Path) -> str | None:
+        """The fingerprint of the embedder that the library in a folder was made with; None where there is no library.
+
+        Raises as `open` does.
+        """
+        return Library.open(path).made_with[1] if (Path(path) / catalog.FILE).exists() else None
 
     @property
     def made_with(self) -> tuple[str, str]:
@@ -182,7 +191,7 @@ class Library:
             state.visible[groups] = shelves, max((state.changes.get(shelf, 0) for shelf in shelves), default=0)
         visible, generation = state.visible[groups]
         if visible not in state.indexes:
-            state.indexes[visible] = Indexes(state.segments, state.dead, visible)
+            state.indexes[visible] = Indexes(state.segments, state.dead, visible, self._device)
             if len(state.indexes) > _KEPT_INDEXES:
                 state.indexes.popitem(last=False)
         state.indexes.move_to_end(visible)
