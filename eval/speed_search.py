@@ -6,6 +6,7 @@ Every measurement runs in a process of its own. Vectors of queries are given; th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import assistant.library as library_package
 from assistant.library import Library
 from assistant.settings import SearchSettings
 from assistant.text.passage_text import passage_text
@@ -94,15 +96,21 @@ class Committed:
 
 
 def build(corpus: Corpus, folder: Path) -> Built:
-    """Puts the corpus into a new library, in one run; what an earlier benchmark built there is used again."""
+    """Puts the corpus into a new library, in one run; what the same code built there before is used again."""
     record = folder / "built.json"
-    if record.exists():
-        return Built(**json.loads(record.read_text()))
-    if folder.exists():
-        shutil.rmtree(folder)
+    code = _code()
+    if record.exists() and (kept := json.loads(record.read_text()))["code"] == code:
+        return Built(**kept["built"])
+    shutil.rmtree(folder, ignore_errors=True)
     built = in_fresh_process(_build, corpus, folder)
-    record.write_text(json.dumps(asdict(built)))
+    record.write_text(json.dumps({"code": code, "built": asdict(built)}))
     return built
+
+
+def _code() -> str:
+    """Changes with the source of the library, and so with whatever it writes."""
+    files = sorted(Path(library_package.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _build(corpus: Corpus, folder: Path) -> Built:
