@@ -35,13 +35,14 @@ def retrieval(
 ) -> None:
     """Index a corpus and measure nDCG@10 and Recall@10 of lexical, dense and fused search."""
     from assistant.embed import open_embedder
+    from assistant.library import Library
     from assistant.settings import load
     from eval.retrieval import evaluate
 
     settings = load()
     with TemporaryDirectory() as temporary, _progress() as progress:
         try:
-            embedder = open_embedder(settings.embedder)
+            embedder = open_embedder(settings.embedder, Library.fingerprint_at(library) if library else None)
             report = evaluate(beir, split, library or Path(temporary), embedder, settings.search, progress)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--beir") from error

@@ -109,7 +109,8 @@ class Library:
         if fingerprint != embedder.fingerprint:
             raise LibraryMismatch(
                 f"The library {self.path} was made with the embedder {made_with} ({fingerprint}), but the settings "
-                f"name {embedder.name} ({embedder.fingerprint}). Set `embedder.model` back, or index into a new folder."
+                f"name {embedder.name} ({embedder.fingerprint}). Set `embedder.model` and "
+                "`embedder.precision` back, or index into a new folder."
             )
 
     def generation(self) -> int:

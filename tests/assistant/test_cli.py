@@ -191,7 +191,7 @@ def test_other_failures_are_one_line(library: Path, tmp_path: Path) -> None:
     (damaged / "catalog.sqlite").write_text("no database")
     said = refdesk("status", "--library", damaged)
     assert said.returncode == 1
-    assert_one_line(said, "catalog.sqlite", "cannot be read")
+    assert_one_line(said, "catalog.sqlite", "is damaged")
 
 
 def test_help() -> None:
