@@ -3,6 +3,7 @@
 library.py     opened by many, written by one
 view.py        one generation, as one caller may see it
 indexes.py     the visible blocks of all segments, as one
+lookup.py      where the words of a question stand
 bm25.py        lexical search over them
 dense.py       dense search over them
 gpu.py         the vectors on a GPU

@@ -20,6 +20,8 @@ CANDIDATES = 4
 """Candidates that the codes choose for each hit that is wanted, and"""
 LEAST_CANDIDATES = 400
 """no fewer than these: on hard data the ten nearest of 5,000 were among the first 100 in 91% and among 300 in 98%."""
+LEAST_OF_EACH = 50
+"""Fewest candidates of one segment, where there are many."""
 _COARSE_ROWS = 100_000
 _TRAINING_ROWS_PER_LIST = 50
 _PROBED = 1 / 16

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from assistant.library.indexes import Indexes, WordPostings
+    from assistant.library.indexes import Indexes
+    from assistant.library.lookup import WordPostings
 
     Ints = NDArray[np.int64]
     Scores = NDArray[np.float32]

@@ -69,7 +69,9 @@ def _coded(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
     if not indexes.coded:
         return np.empty(0, np.int64)
     wanted = max(limit * ann.CANDIDATES, ann.LEAST_CANDIDATES)
-    found = [(codes.search(query, wanted), first) for codes, first in indexes.coded]
+    # Of many segments, none is likely to hold most of what is wanted.
+    of_each = min(wanted, max(limit, ann.LEAST_OF_EACH, 4 * wanted // len(indexes.coded)))
+    found = [(codes.search(query, of_each), first) for codes, first in indexes.coded]
     rows = np.concatenate([rows + first for (rows, _), first in found])
     estimated = np.concatenate([cosines for (_, cosines), _ in found])
     shown = indexes.alive[rows]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from assistant.library import bm25
+from assistant.library import bm25, lookup
+from assistant.library.lookup import Part, WordPostings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from assistant.types import FloatArray
 
     Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The visible blocks of a segment. `shift`: what to add to a row of the segment, for each of those blocks."""
-
-    segment: Segment
-    blocks: Ints
-    word_low: Ints
-    word_high: Ints
-    shift: Ints
 
 
 class Indexes:
@@ -50,7 +39,7 @@ class Indexes:
 
         self.device = device
         wanted = np.array(sorted(shelves), np.int64)
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         starts, firsts, lengths, hidden = [0], [], [np.empty(0, np.uint16)], [np.empty(0, np.int64)]
         owners: list[int] = []
         for held in segments:
@@ -61,7 +50,7 @@ class Indexes:
             ends = starts[-1] + np.cumsum(last - first)
             shift = np.r_[starts[-1], ends[:-1]] - first
             words = held["word_start"]
-            self._parts.append(_Part(held, blocks, words[blocks], words[blocks + 1], shift))
+            self._parts.append(Part(held, blocks, words[blocks], words[blocks + 1], shift))
             lengths += [held["length"][f:t] for f, t in zip(first, last, strict=True)]
             gone = dead.get(held.name, hidden[0])
             block_of_gone = np.searchsorted(first, gone, "right") - 1
@@ -130,18 +119,7 @@ class Indexes:
 
     def postings(self, hashes: NDArray[np.uint64]) -> list[WordPostings]:
         """Where each of these words stands."""
-
-        found = [_find(part, hashes) for part in self._parts]
-        return [
-            WordPostings(
-                [
-                    (part, at[:, i][held[:, i]], part.shift[held[:, i]])
-                    for part, (at, held) in zip(self._parts, found, strict=True)
-                    if held[:, i].any()
-                ]
-            )
-            for i in range(len(hashes))
-        ]
+        return lookup.find(self._parts, hashes)
 
     @cached_property
     def coded(self) -> list[tuple[Codes, int]]:
@@ -189,63 +167,3 @@ class Indexes:
         # numpy converts half precision one number at a time, FAISS eight.
         decoder = faiss.IndexScalarQuantizer(held.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         return np.asarray(decoder.sa_decode(np.ascontiguousarray(held).view(np.uint8)))
-
-
-def _find(part: _Part, hashes: NDArray[np.uint64]) -> tuple[Ints, NDArray[np.bool_]]:
-    """For each block and word the place in the segment's array `word`, and whether it is there: (blocks, words)."""
-    import numpy as np
-
-    words = part.segment["word"]
-    if len(part.blocks) == 1:
-        first, last = int(part.word_low[0]), int(part.word_high[0])
-        at = (first + np.searchsorted(words[first:last], hashes)).astype(np.int64)[np.newaxis]
-    else:  # a binary search in all blocks at once
-        at = np.repeat(part.word_low[:, np.newaxis], len(hashes), axis=1)
-        high = np.repeat(part.word_high[:, np.newaxis], len(hashes), axis=1)
-        while (open_ := at < high).any():
-            middle = (at + high) // 2
-            less = words[np.minimum(middle, len(words) - 1)] < hashes
-            at = np.where(open_ & less, middle + 1, at)
-            high = np.where(open_ & ~less, middle, high)
-    inside = at < part.word_high[:, np.newaxis]
-    return at, inside & (words[np.minimum(at, len(words) - 1)] == hashes)
-
-
-class WordPostings:
-    """One word's postings in all visible blocks."""
-
-    def __init__(self, places: list[tuple[_Part, Ints, Ints]]) -> None:
-        self._places = places
-        self.size = 0
-        """How many rows hold the word, shown or not."""
-        self.most = 0
-        self.shortest = 0.0
-        for part, at, _ in places:
-            start = part.segment["posting_start"]
-            self.size += int((start[at + 1] - start[at]).sum())
-            self.most = max(self.most, int(part.segment["most"][at].max()))
-            shortest = float(part.segment["shortest"][at].min())
-            self.shortest = min(self.shortest, shortest) if self.shortest else shortest
-
-    def read(self) -> tuple[Ints | NDArray[np.uint32], NDArray[np.uint8]]:
-        """The rows, ascending, and how often each holds the word."""
-        import numpy as np
-
-        rows, counts = [], []
-        for part, at, shift in self._places:
-            held = part.segment
-            start = held["posting_start"]
-            shift = (shift % 2**32).astype(np.uint32)  # so that a sum may go below 0 and come back
-            first, sizes = start[at], start[at + 1] - start[at]
-            if len(at) == 1:
-                span: Any = slice(int(first[0]), int(first[0] + sizes[0]))
-                add: Any = shift[0]
-            else:
-                span = np.repeat(first - np.r_[0, np.cumsum(sizes)[:-1]], sizes) + np.arange(int(sizes.sum()))
-                add = np.repeat(shift, sizes)
-            found = held["posting_row"][span]
-            rows.append(found + add if shift.any() else found)
-            counts.append(held["posting_count"][span])
-        if not rows:
-            return np.empty(0, np.uint32), np.empty(0, np.uint8)
-        return (rows[0], counts[0]) if len(rows) == 1 else (np.concatenate(rows), np.concatenate(counts))
