@@ -111,7 +111,7 @@ class _Bench:
 
     def _searched(self, chunks: int, shelves: int = 1) -> Searched:
         corpus = Corpus(self._texts, chunks, shelves)
-        folder = self._extent.work / f"library-{chunks}-{shelves}"
+        folder = self._extent.work / corpus.name
         build(corpus, folder)
         return search(corpus, folder)
 
@@ -187,7 +187,7 @@ class _Bench:
         found = []
         for chunks in (self._extent.chunks // 10, self._extent.chunks):
             corpus = Corpus(self._texts, chunks)
-            folder = self._extent.work / f"library-{chunks}-1"
+            folder = self._extent.work / corpus.name
             build(corpus, folder)
             found.append(commit(corpus, folder))
         small, large = found

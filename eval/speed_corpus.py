@@ -49,6 +49,12 @@ class Corpus:
     def documents(self) -> int:
         return -(-self.chunks // CHUNKS_PER_DOCUMENT)
 
+    @property
+    def name(self) -> str:
+        """Differs for corpora that differ."""
+        texts = zlib.crc32(self.texts.vectors.tobytes())
+        return f"library-{self.chunks}-{self.shelves}-{self.seed}-{texts:08x}"
+
     def document(self, number: int, revision: int = 0) -> tuple[Document, list[Chunk]]:
         """The document of a number from 0, with its chunks. Each revision above 0 is another edit of it."""
         copied = number % 10 == 9

@@ -44,7 +44,7 @@ class Reckoning:
 
 def measure_size(texts: Texts, chunks: int, work: Path, shelves: int = 1) -> Size:
     corpus = Corpus(texts, chunks, shelves)
-    folder = work / f"library-{chunks}-{shelves}"
+    folder = work / corpus.name
     return Size(build(corpus, folder), search(corpus, folder), commit(corpus, folder))
 
 

@@ -122,6 +122,8 @@ def test_a_corpus_is_the_same_each_time_and_its_chunks_are_cut_from_its_document
     original, copy = (set(corpus.document(n)[0].text.split("\n")) for n in (4, 9))
     assert len(original & copy) > 0.5 * len(original)
     assert original != copy
+    others = [replace(corpus, chunks=10), replace(corpus, shelves=1), replace(corpus, seed=1)]
+    assert len({corpus.name, *(other.name for other in others)}) == 4
 
 
 def test_vectors_depend_on_the_text_alone_and_lie_near_their_sentences(corpus: Corpus) -> None:
