@@ -155,7 +155,11 @@ class Segment:
         """The FAISS index of a segment of one large shelf."""
         from assistant.library.ann import Codes
 
-        return Codes(self["codes"]) if "codes" in self else None
+        if "codes" not in self:
+            return None
+        made = Codes(self["codes"])
+        self._forget(self._arrays["codes"]["offset"], self._arrays["codes"]["end"])  # FAISS has a copy
+        return made
 
     def release(self) -> None:
         """Gives back the memory of pages that were read: they count as this process's until then."""

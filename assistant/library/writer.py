@@ -235,11 +235,11 @@ class Writer:
         self._write_pack()
         self._bury()
         live = self._live()
-        packs = [held for held in live if held.segment.codes is None]
+        packs = [held for held in live if "codes" not in held.segment]
         for shelf in sorted(self._touched):
             own = [held for held in live if held not in packs and int(held.segment["shelf"][0]) == shelf]
             self._arrange_shelf(shelf, packs, own)
-        packs = [held for held in self._live() if held.segment.codes is None]
+        packs = [held for held in self._live() if "codes" not in held.segment]
         self._rewrite(compaction.to_rewrite(packs), own=False)
 
     def _arrange_shelf(self, shelf: int, packs: Sequence[Live], own: Sequence[Live]) -> None:
