@@ -32,7 +32,6 @@ class Written:
     name: str
     digest: str
     rows: int
-    shelves: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def _write(
         out.add("word_start", [np.searchsorted(word_block, blocks).astype(np.int64)])
         if codes:
             out.add("codes", [ann.encode(len(block), vectors)])
-    return Written(name, out.digest, len(block), tuple(int(shelf) for shelf in shelves))
+    return Written(name, out.digest, len(block))
 
 
 def _rows_of(pieces: Any, done: list[Postings]) -> Iterator[NDArray[np.uint32]]:

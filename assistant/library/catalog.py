@@ -16,6 +16,7 @@ import apsw
 
 from assistant.errors import LibraryDamaged, LibraryTooNew, LibraryTooOld
 from assistant.library import database
+from assistant.library.disk import sync_folder, whole_file
 from assistant.types import Access, Chunk, Document, Section
 
 FORMAT = 2
@@ -64,7 +65,7 @@ def connect(folder: Path, *, write: bool = False) -> apsw.Connection:
 
     Raises LibraryDamaged where SQLite cannot read it, LibraryTooNew and LibraryTooOld for another format.
     """
-    with database.readable(folder / FILE):
+    with database.refused(folder / FILE):
         marked = _mark(folder)
         connection = database.connect(folder / FILE, write=write)
         try:
@@ -108,21 +109,17 @@ def _mark(folder: Path) -> int:
 
 def mark(folder: Path, published: int) -> None:
     """Notes beside the catalog that this publish was made, unless that is noted already; see `connect`."""
-    from assistant.library.disk import whole_file
-
     if _mark(folder) == published:
         return
-    with whole_file(folder / MARK) as stream:
+    with whole_file(folder, folder / MARK) as stream:
         stream.write(f"{published} {published}\n".encode())
 
 
 def create(folder: Path, meta_values: dict[str, str]) -> None:
     """Makes an empty catalog of generation 0; appears whole or not at all."""
-    from assistant.library.disk import sync_folder
-
     work = folder / f".{FILE}.new"
     work.unlink(missing_ok=True)
-    with database.readable(work):
+    with database.refused(work):
         connection = database.create(work)
         try:
             connection.execute("BEGIN")

@@ -60,16 +60,16 @@ def connect(file: Path, *, write: bool = False) -> apsw.Connection:
             raise
         uri = f"{file.absolute().as_uri()}?immutable=1"
         connection = apsw.Connection(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=_checksums())
-    connection.execute("PRAGMA foreign_keys = ON")
     if write:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what was removed should not stay in free pages
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")  # else a long run writes the same pages again and again
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")  # what was removed should not stay in free pages
     return connection
 
 
 @contextmanager
-def readable(file: Path) -> Iterator[None]:
+def refused(file: Path) -> Iterator[None]:
     """Turns SQLite's errors about this database into LibraryDamaged, LibraryDiskFull and LibraryReadOnly."""
     try:
         yield

@@ -47,13 +47,13 @@ def read_only(folder: Path) -> LibraryReadOnly:
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[BinaryIO]:
+def whole_file(library: Path, target: Path) -> Iterator[BinaryIO]:
     """A stream whose bytes stand under `target`, durably, once the context ends; an error in it leaves nothing.
 
     Raises LibraryDiskFull, LibraryReadOnly.
     """
     work = target.with_name(target.name + WORK_SUFFIX)
-    with refused(target.parent.parent):
+    with refused(library):
         try:
             with work.open("wb") as stream:
                 yield stream
@@ -61,9 +61,8 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
                 os.fsync(stream.fileno())
             work.replace(target)
             sync_folder(target.parent)
-        except BaseException:
+        finally:
             work.unlink(missing_ok=True)
-            raise
 
 
 def make_folder(folder: Path) -> None:

@@ -93,13 +93,11 @@ class Indexes:
             scores = np.zeros(self.rows, np.float32)
             scores[self.dead] = -np.inf
         touched: list[Any] = []
-        try:
-            yield scores, touched
-        finally:
-            for rows in touched:
-                scores[rows] = 0
-            scores[self.dead] = -np.inf
-            self._spare.append(scores)
+        yield scores, touched
+        for rows in touched:  # after an error it is not kept: nobody knows then what stands in it
+            scores[rows] = 0
+        scores[self.dead] = -np.inf
+        self._spare.append(scores)
 
     def gather(self, array: str, rows: Ints) -> NDArray[Any]:
         """The entries of a segment array for these rows."""

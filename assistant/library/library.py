@@ -145,25 +145,31 @@ class Library:
     def _connection(self) -> Iterator[apsw.Connection]:
         """A connection that nobody else uses meanwhile; kept for the next caller."""
         file = self.path / catalog.FILE
-        with database.readable(file):
+        with database.refused(file):
             try:
                 inode = file.stat().st_ino
             except FileNotFoundError as error:
                 raise LibraryNotFound(f"The library {self.path.resolve()} is gone.") from error
-            with self._lock:
-                kept = self._idle.pop() if self._idle else (0, None)
-            connection = kept[1]
-            if connection is None or kept[0] != inode:
-                connection = catalog.connect(self.path)
+            connection = self._idle_connection(inode) or catalog.connect(self.path)
+            kept = False
             try:
                 yield connection
-            except BaseException:
-                connection.close()
-                raise
+                with self._lock:
+                    if kept := len(self._idle) < _KEPT_CONNECTIONS:
+                        self._idle.append((inode, connection))
+            finally:
+                if not kept:
+                    connection.close()
+
+    def _idle_connection(self, inode: int) -> apsw.Connection | None:
+        """A connection to this file; those to one that stood here before are closed."""
+        while True:
             with self._lock:
-                if len(self._idle) < _KEPT_CONNECTIONS:
-                    self._idle.append((inode, connection))
-                    return
+                if not self._idle:
+                    return None
+                file, connection = self._idle.pop()
+            if file == inode:
+                return connection
             connection.close()
 
     def _view(self, connection: apsw.Connection, groups: frozenset[str]) -> View:

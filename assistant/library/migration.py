@@ -35,7 +35,7 @@ def migrate(folder: Path, embedder: Embedder, progress: Callable[[int, int], Non
     LibraryDamaged, LibraryDiskFull, LibraryReadOnly.
     """
     file = folder / catalog.FILE
-    with lock(folder), database.readable(file), refused(folder):
+    with lock(folder), database.refused(file), refused(folder):
         with closing(database.connect(file, write=True)) as old:
             found = int(catalog.meta(old, "format"))
             if found != _OLD:
@@ -107,7 +107,7 @@ def _take_over(folder: Path, work: Path) -> None:
     file = folder / catalog.FILE
     with (
         suppress(LibraryDiskFull),
-        database.readable(file),
+        database.refused(file),
         closing(catalog.connect(folder, write=True)) as connection,
     ):
         recovery.finish_last_run(folder, connection)

@@ -78,7 +78,7 @@ def rollback(folder: Path) -> int:
     """
     with (
         lock(folder),
-        database.readable(folder / catalog.FILE),
+        database.refused(folder / catalog.FILE),
         closing(catalog.connect(folder, write=True)) as connection,
     ):
         finish_last_run(folder, connection)
@@ -113,7 +113,7 @@ def verify(folder: Path) -> list[Problem]:
         problems.append(Problem(catalog.FILE, f"{damaged} pages do not have the checksum that they should"))
     try:
         with (
-            database.readable(folder / catalog.FILE),
+            database.refused(folder / catalog.FILE),
             closing(catalog.connect(folder)) as connection,
         ):
             connection.execute("BEGIN")

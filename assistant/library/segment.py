@@ -89,8 +89,7 @@ class SegmentWriter:
 @contextmanager
 def create(folder: Path, name: str) -> Iterator[SegmentWriter]:
     """Writes the segment `name` of the library in `folder`; it stands there, durably, once the context ends."""
-    target = folder / FOLDER
-    with whole_file(target / (name + SUFFIX)) as stream:
+    with whole_file(folder, folder / FOLDER / (name + SUFFIX)) as stream:
         writer = SegmentWriter(stream)
         yield writer
         writer.finish()
@@ -121,7 +120,6 @@ class Segment:
             self._arrays = self._read_footer(stream, digest)
             self._bytes = mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ)
         self.rows: int = self._arrays["document"]["shape"][0]
-        self.names = tuple(self._arrays)
 
     def _read_footer(self, stream: BinaryIO, digest: str | None) -> dict[str, dict[str, Any]]:
         size = stream.seek(0, os.SEEK_END)

@@ -51,7 +51,7 @@ class Writer:
         self._segments: dict[str, Segment] = {}
         with ExitStack() as opened:
             opened.enter_context(lock(folder))
-            opened.enter_context(database.readable(folder / catalog.FILE))
+            opened.enter_context(database.refused(folder / catalog.FILE))
             self._connection = opened.enter_context(closing(catalog.connect(folder, write=True)))
             left = recovery.left_segments(folder, self._connection)
             self._known = KnownVectors(embedder, self._kept_segments, left)
@@ -177,7 +177,7 @@ class Writer:
         A run that changed nothing keeps the generation. Raises LibraryDiskFull, LibraryReadOnly; nothing is visible
         then.
         """
-        with database.readable(self._folder / catalog.FILE):
+        with database.refused(self._folder / catalog.FILE):
             if self._touched:
                 self._write_segments()
                 self._number_generation()

@@ -61,7 +61,8 @@ def test_the_fused_stage_fuses_the_two_others(desk: Assistant) -> None:
 @pytest.mark.parametrize("stage", ["lexical", "dense", "fused"])
 def test_passages_are_ranked_and_say_their_stage(desk: Assistant, stage: Stage) -> None:
     found = find(desk, QUESTION, stage)
-    assert "The tile calorimeter weighs 2900 tonnes." in [p.text for p in found[:2]]  # int8 may exchange near scores
+    near = 1 if stage == "lexical" else 2  # the second one's cosine is so close that int8 exchanges them
+    assert "The tile calorimeter weighs 2900 tonnes." in [p.text for p in found[:near]]
     assert [p.rank for p in found] == list(range(1, len(found) + 1))
     assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
     assert {p.stage for p in found} == {stage}

@@ -6,7 +6,7 @@ The normal run flips a spread of bytes of each file, the long form one in 64.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,15 @@ def flip(file: Path, position: int) -> None:
     file.write_bytes(content)
 
 
+def flipped(whole: Whole, work: Path, every: bool) -> Iterator[tuple[str, str, Path]]:
+    """Each file with each position: its name, what to say of it, and a library in which this byte is wrong."""
+    for name in whole.files():
+        for position in positions((whole.folder / name).stat().st_size, every):
+            copied(whole.folder, work)
+            flip(work / name, position)
+            yield name, f"byte {position} of {name}", work
+
+
 def assert_named(answer: Any, name: str, told: str) -> None:
     """The error LibraryDamaged with the file's name."""
     *classes, message = answer["error"]
@@ -75,40 +84,32 @@ def assert_named(answer: Any, name: str, told: str) -> None:
 
 @EVERY
 def test_is_named_and_never_served(every: bool, tmp_path: Path, zygote: Ask, whole: Whole) -> None:
-    for name in whole.files():
-        for position in positions((whole.folder / name).stat().st_size, every):
-            told = f"byte {position} of {name}"
-            work = copied(whole.folder, tmp_path / "library")
-            flip(work / name, position)
-            shown = zygote("plain", "state", work)
-            if "error" in shown:
-                assert_named(shown, name, told)
-            else:
-                assert shown["value"] == whole.state, told
-            found = zygote("plain", "problems", work)
-            if "error" in found:
-                assert_named(found, name, told)
-            else:
-                assert any(Path(name).name in problem for problem in found["value"]), f"{told}: {found}"
+    for name, told, work in flipped(whole, tmp_path / "library", every):
+        shown = zygote("plain", "state", work)
+        if "error" in shown:
+            assert_named(shown, name, told)
+        else:
+            assert shown["value"] == whole.state, told
+        found = zygote("plain", "problems", work)
+        if "error" in found:
+            assert_named(found, name, told)
+        else:
+            assert any(Path(name).name in problem for problem in found["value"]), f"{told}: {found}"
 
 
 @EVERY
 def test_does_not_get_into_the_next_generation(every: bool, tmp_path: Path, zygote: Ask, whole: Whole) -> None:
     """A run that reads a wrong byte says so or does without it; this holds for the kept vectors, too."""
-    for name in whole.files():
-        for position in positions((whole.folder / name).stat().st_size, every):
-            told = f"byte {position} of {name}"
-            work = copied(whole.folder, tmp_path / "library")
-            flip(work / name, position)
-            done = zygote("plain", "update", work)
-            if "error" in done:
-                assert_named(done, name, told)
-                continue
-            shown = zygote("plain", "state", work)
-            if "error" in shown:
-                assert_named(shown, name, told)
-            else:
-                assert shown["value"] == whole.updated, told
+    for name, told, work in flipped(whole, tmp_path / "library", every):
+        done = zygote("plain", "update", work)
+        if "error" in done:
+            assert_named(done, name, told)
+            continue
+        shown = zygote("plain", "state", work)
+        if "error" in shown:
+            assert_named(shown, name, told)
+        else:
+            assert shown["value"] == whole.updated, told
 
 
 @EVERY
