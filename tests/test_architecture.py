@@ -20,7 +20,17 @@ MAY_IMPORT = {
 }
 MODULES = sorted(file for package in MAY_IMPORT for file in (ROOT / package).rglob("*.py"))
 VAGUE = {"utils", "util", "helpers", "helper", "base", "manager", "common", "misc", "factory", "registry", "core"}
-HEAVY = {"numpy", "torch", "transformers", "sentence_transformers", "faiss", "openai", "langchain_core", "llama_index"}
+HEAVY = {
+    "numba",
+    "numpy",
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "faiss",
+    "openai",
+    "langchain_core",
+    "llama_index",
+}
 
 
 def imported(file: Path) -> Iterator[str]:

@@ -5,6 +5,8 @@ view.py        one generation, as one caller may see it
 indexes.py     the visible blocks of all segments, as one
 lookup.py      where the words of a question stand
 bm25.py        lexical search over them
+maxscore.py    its loops, compiled
+compiled.py    how numba compiles them
 dense.py       dense search over them
 gpu.py         the vectors on a GPU
 words.py       the words of a text

@@ -6,13 +6,12 @@ nothing which a caller may not read is scored, counted or weighed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from assistant.library import bm25, lookup
-from assistant.library.lookup import Part, WordPostings
+from assistant.library import lookup
+from assistant.library.lookup import Part, Words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +49,7 @@ class Indexes:
             ends = starts[-1] + np.cumsum(last - first)
             shift = np.r_[starts[-1], ends[:-1]] - first
             words = held["word_start"]
-            self._parts.append(Part(held, blocks, words[blocks], words[blocks + 1], shift))
+            self._parts.append(Part(held, blocks, words[blocks], words[blocks + 1], last, shift))
             lengths += [held["length"][f:t] for f, t in zip(first, last, strict=True)]
             gone = dead.get(held.name, hidden[0])
             block_of_gone = np.searchsorted(first, gone, "right") - 1
@@ -72,50 +71,31 @@ class Indexes:
         held_words = int(length.sum(dtype=np.int64)) - int(length[self.dead].sum(dtype=np.int64))
         self.average = held_words / self.chunks if self.chunks else 1.0
         """Words in a row that is shown, in the mean."""
-        self.length_norm: NDArray[np.float32] = length * np.float32(bm25.K1 * bm25.B / max(self.average, 1e-9))
-        self.length_norm += np.float32(bm25.K1 * (1 - bm25.B))
-        """(rows,) what BM25 adds to the count of a word in this row."""
-        self._spare: list[NDArray[np.float32]] = []
+        self.length = length
+        """(rows,) words in each row."""
         self.holding: dict[int, int] = {}
         """In how many shown rows a word stands, as far as it was counted; only kept where there are dead rows."""
 
-    @contextmanager
-    def scores(self) -> Iterator[tuple[NDArray[np.float32], list[Any]]]:
-        """Room to add up scores in, and a list for the rows that were: 0 everywhere, and never above it for dead rows.
-
-        It is kept for the next search, because to make and clear it takes longer than many a search.
-        """
-        import numpy as np
-
-        try:
-            scores = self._spare.pop()
-        except IndexError:
-            scores = np.zeros(self.rows, np.float32)
-            scores[self.dead] = -np.inf
-        touched: list[Any] = []
-        yield scores, touched
-        for rows in touched:  # after an error it is not kept: nobody knows then what stands in it
-            scores[rows] = 0
-        scores[self.dead] = -np.inf
-        self._spare.append(scores)
-
-    def gather(self, array: str, rows: Ints) -> NDArray[Any]:
-        """The entries of a segment array for these rows."""
+    def gather(self, rows: Ints, *names: str) -> list[NDArray[Any]]:
+        """The entries of these arrays of the segments for these rows."""
         import numpy as np
 
         block = np.searchsorted(self._block_start, rows, "right") - 1
-        part = self._block_part[block]
         local = rows - self._block_start[block] + self._block_first[block]
-        if len(self._parts) == 1:
-            return np.asarray(self._parts[0].segment[array][local])
-        sample = self._parts[0].segment[array]
-        out = np.empty((len(rows), *sample.shape[1:]), sample.dtype)
-        for i in np.unique(part):
-            mine = part == i
-            out[mine] = self._parts[i].segment[array][local[mine]]
-        return out
+        part = self._block_part[block]
+        order = np.argsort(part, kind="stable")
+        parts, starts = np.unique(part[order], return_index=True)
+        cuts = [*starts.tolist(), len(rows)]
+        samples = [self._parts[0].segment[name] for name in names]
+        found = [np.empty((len(rows), *sample.shape[1:]), sample.dtype) for sample in samples]
+        for i, first, last in zip(parts.tolist(), cuts, cuts[1:], strict=False):
+            mine = order[first:last]
+            at = local[mine]
+            for name, out in zip(names, found, strict=True):
+                out[mine] = self._parts[i].segment[name][at]
+        return found
 
-    def postings(self, hashes: NDArray[np.uint64]) -> list[WordPostings]:
+    def words(self, hashes: NDArray[np.uint64]) -> Words:
         """Where each of these words stands."""
         return lookup.find(self._parts, hashes)
 
@@ -161,7 +141,7 @@ class Indexes:
         import faiss
         import numpy as np
 
-        held = self.gather("vector", rows)
+        (held,) = self.gather(rows, "vector")
         # numpy converts half precision one number at a time, FAISS eight.
         decoder = faiss.IndexScalarQuantizer(held.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         return np.asarray(decoder.sa_decode(np.ascontiguousarray(held).view(np.uint8)))

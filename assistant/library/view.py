@@ -94,7 +94,7 @@ class View:
         scores, rows = found
         if not len(rows):
             return []
-        fields = [self._indexes.gather(array, rows).tolist() for array in ("document", "number", "order")]
+        fields = [array.tolist() for array in self._indexes.gather(rows, "document", "number", "order")]
         hits = [Hit(*values) for values in zip(scores.tolist(), *fields, strict=True)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.order))
 

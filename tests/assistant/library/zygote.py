@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -95,7 +96,17 @@ def why_not() -> dict[str, Any]:
     return {"value": syscalls.why_not()}
 
 
+def load_what_is_compiled() -> None:
+    """What numba compiles is read from disk at its first call: here, and not after each fork."""
+    with TemporaryDirectory() as work:
+        folder = Path(work) / "library"
+        for program in ("index", "update"):  # the second leaves dead rows, which are counted
+            plain(program, str(folder))
+        story.state(folder)
+
+
 def main() -> None:
+    load_what_is_compiled()
     threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1  # noqa: PTH208
     if threads > 1:
         raise RuntimeError(f"importing has started {threads - 1} threads, so this process cannot fork safely")
