@@ -17,7 +17,7 @@ from assistant.cli_options import AS_JSON, LIBRARY, MODE
 if TYPE_CHECKING:
     from eval.answers import Mean, Scored
     from eval.retrieval import RetrievalReport
-    from eval.speed import SpeedReport
+    from eval.speed.table import SpeedReport
 
 commands = typer.Typer()
 _eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
@@ -97,7 +97,7 @@ def speed(
     Rows: embedding, ingest, unchanged, one-changed, search, shelves-200, shelves-5000, commit, memory, growth. A
     million chunks take half an hour and 10 GB of disk; with --work the second time is quicker.
     """
-    from eval.speed import ROWS, Extent, measure
+    from eval.speed.table import ROWS, Extent, measure
 
     named = rows or [row for row in ROWS if row != "growth"]
     with TemporaryDirectory() as temporary, _progress() as progress:

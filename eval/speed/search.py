@@ -21,8 +21,8 @@ from assistant.library import Library
 from assistant.settings import SearchSettings
 from assistant.text.passage_text import passage_text
 from assistant.types import Item
-from eval.speed_corpus import READERS, SOURCE, Corpus, SentenceMeans
-from eval.speed_process import Memory, bytes_written, folder_bytes, forget_peak, in_fresh_process, memory
+from eval.speed.corpus import READERS, SOURCE, Corpus, SentenceMeans
+from eval.speed.process import Memory, bytes_written, folder_bytes, forget_peak, in_fresh_process, memory
 
 if TYPE_CHECKING:
     from assistant.library.writer import Writer

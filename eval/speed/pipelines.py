@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from assistant.embed import Embedder, open_embedder
 from assistant.embed.weights import load_sentence_transformer, model_folder
 from assistant.settings import EmbedderSettings, load
-from eval.speed_process import in_fresh_process
-from eval.speed_texts import documents
+from eval.speed.process import in_fresh_process
+from eval.speed.texts import documents
 from ingest.sync import build_library
 
 if TYPE_CHECKING:

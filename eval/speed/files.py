@@ -13,9 +13,9 @@ from statistics import median
 
 from assistant.library import Library
 from assistant.settings import Settings, load
-from eval.speed_corpus import Corpus, SentenceMeans
-from eval.speed_process import forget_peak, in_fresh_process, memory
-from eval.speed_texts import Texts
+from eval.speed.corpus import Corpus, SentenceMeans
+from eval.speed.process import forget_peak, in_fresh_process, memory
+from eval.speed.texts import Texts
 from ingest.sync import build_library
 
 _FOLDER_FILES = 100
