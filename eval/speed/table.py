@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,9 +68,15 @@ class SpeedReport:
     records: dict[str, Any]
 
 
-def measure(rows: Collection[str], extent: Extent, progress: Callable[[str], None] = lambda row: None) -> SpeedReport:
+def measure(
+    rows: Collection[str],
+    extent: Extent,
+    begun: Callable[[Row], None] = lambda row: None,
+    measured: Callable[[Sequence[Line]], None] = lambda lines: None,
+) -> SpeedReport:
     """Measures the rows that are named, in the table's order.
 
+    `begun` is called with each row before it, `measured` with its lines after it, so that they outlive what may follow.
     Raises ValueError for a row that there is not, or data that do not suffice.
     """
     unknown = sorted(set(rows) - set(ROWS))
@@ -82,8 +88,9 @@ def measure(rows: Collection[str], extent: Extent, progress: Callable[[str], Non
     records: dict[str, Any] = {}
     for row in ROWS:
         if row in rows:
-            progress(row)
+            begun(row)
             found, record = bench.row(row)
+            measured(found)
             lines += found
             records[row] = record
     return SpeedReport(machine(), tuple(lines), records)

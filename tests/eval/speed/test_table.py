@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,44 @@ def test_the_command_prints_a_line_for_each_wish_or_json(data: Path, tmp_path: P
     assert report["machine"]["cores"] >= 1
     for line in report["lines"]:
         assert (line["met"] is None) == (line["wanted"] == "")
+
+
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_lines_of_a_row_outlive_a_later_one_that_fails(json_wanted: bool, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "growth.png").mkdir()  # so that the plot of growth cannot be written
+    common = ("search", "growth", "--data", data, "--work", tmp_path, "--chunks", 400)
+    found = run(*common, *["--json"] * json_wanted)
+    assert isinstance(found.exception, IsADirectoryError)
+    began = [line for line in found.stderr.splitlines() if line.startswith("measuring")]
+    assert began == ["measuring search", "measuring growth"]
+    assert "hybrid p50" in (found.stderr if json_wanted else found.stdout)
+    assert not (json_wanted and found.stdout)
+
+
+def test_a_terminal_shows_what_is_done_within_a_row_and_what_is_measured_survives_an_interrupt(
+    data: Path, tmp_path: Path
+) -> None:
+    terminal, theirs = os.openpty()
+    arguments = ["search", "growth", "--data", data, "--work", tmp_path, "--chunks", 2_000]
+    code = "from eval.cli import commands; commands()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "eval", "speed", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said = ""
+    while "measuring growth" not in said:
+        said += os.read(terminal, 4096).decode()  # raises once the program has ended
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+    shown, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    assert process.returncode != 0
+    assert "building a library: 0 of 200 documents" in said
+    assert "asking: 0 of" in said
+    assert "hybrid p50" in shown
 
 
 def test_each_wish_is_compared_with_its_figure(data: Path, tmp_path: Path) -> None:
