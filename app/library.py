@@ -55,8 +55,10 @@ def show(assistant: Assistant) -> None:
     )
     words_column, status_column, kind_column = st.columns([2, 1, 1])
     words = words_column.text_input("Title or file holds", placeholder="Any")
-    statuses = status_column.multiselect("Status", sorted(counts), placeholder="Any")
-    kinds = kind_column.multiselect("Kind", sorted({row.kind for row in rows if row.kind}), placeholder="Any")
+    statuses = status_column.multiselect("Status", sorted(counts), key="library-statuses", placeholder="Any")
+    kinds = kind_column.multiselect(
+        "Kind", sorted({row.kind for row in rows if row.kind}), key="library-kinds", placeholder="Any"
+    )
     wanted = [
         row
         for row in rows

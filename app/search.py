@@ -14,13 +14,19 @@ def show(assistant: Assistant) -> None:
     """The page, for one caller."""
     st.title("Search", anchor=False)
     documents = assistant.documents()
-    question = st.text_input("What to look for", placeholder="In your own words")
+    question = _question()
     sources_column, kinds_column, k_column = st.columns([2, 2, 1])
     sources = sources_column.multiselect(
-        "Only these sources", sorted({document.source for document in documents}), placeholder="All sources"
+        "Only these sources",
+        sorted({document.source for document in documents}),
+        key="search-sources",  # so that what is chosen stays when the library gets another source
+        placeholder="All sources",
     )
     kinds = kinds_column.multiselect(
-        "Only these kinds", sorted({document.kind for document in documents}), placeholder="All kinds"
+        "Only these kinds",
+        sorted({document.kind for document in documents}),
+        key="search-kinds",
+        placeholder="All kinds",
     )
     k = k_column.number_input("Passages", min_value=1, max_value=_MOST_PASSAGES, value=10)
     if not question.strip():
@@ -30,3 +36,12 @@ def show(assistant: Assistant) -> None:
         st.html(f'<p class="label" role="status">{len(found)} passages, best first</p>{passages_html(found)}')
     else:
         st.html('<p role="status">Nothing found. Try other words, or fewer filters.</p>')
+
+
+def _question() -> str:
+    """In a form, so that the same words are looked for again: the library may hold something else by now."""
+    with st.form("search", border=False):
+        words_column, button_column = st.columns([5, 1], vertical_alignment="bottom")
+        question: str = words_column.text_input("What to look for", placeholder="In your own words")
+        button_column.form_submit_button("Search", width="stretch")
+    return question

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,9 +16,12 @@ import typer
 from assistant.cli_options import AS_JSON, LIBRARY, MODE
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from eval.answers import Mean, Scored
     from eval.retrieval import RetrievalReport
-    from eval.speed import SpeedReport
+    from eval.speed.process import Machine
+    from eval.speed.table import Line
 
 commands = typer.Typer()
 _eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
@@ -95,21 +99,36 @@ def speed(
     """Measure how fast indexing and search are on this machine, beside what is wanted.
 
     Rows: embedding, ingest, unchanged, one-changed, search, shelves-200, shelves-5000, commit, memory, growth. A
-    million chunks take half an hour and 10 GB of disk; with --work the second time is quicker.
+    million chunks take half an hour and 10 GB of disk; with --work the second time is quicker. The lines of a row are
+    printed once it is measured, to standard error with --json.
     """
-    from eval.speed import ROWS, Extent, measure
+    from rich.console import Console
+
+    from eval.speed.process import say
+    from eval.speed.table import ROWS, Extent, measure
 
     named = rows or [row for row in ROWS if row != "growth"]
-    with TemporaryDirectory() as temporary, _progress() as progress:
+    console = Console(stderr=as_json)
+
+    def begun(row: str) -> None:
+        print(f"measuring {row}", file=sys.stderr, flush=True)
+
+    def measured(lines: Sequence[Line]) -> None:
+        say("")
+        _print_lines(lines, console)
+
+    with TemporaryDirectory() as temporary:
         extent = Extent(data, work or Path(temporary), chunks, documents, files)
         try:
-            report = measure(named, extent, lambda row: progress(0, row))
+            report = measure(named, extent, begun, measured)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
+        finally:
+            say("")
     if as_json:
         print(json.dumps(asdict(report), indent=2))
     else:
-        _print_speed(report)
+        _print_machine(report.machine, console)
 
 
 @contextmanager
@@ -140,17 +159,17 @@ def _print_retrieval(report: RetrievalReport) -> None:
     )
 
 
-def _print_speed(report: SpeedReport) -> None:
-    from rich.console import Console
+def _print_lines(lines: Sequence[Line], console: Console) -> None:
     from rich.table import Table
 
-    table = Table("row", "what", "measured", "wanted", "", box=None, pad_edge=False)
-    for line in report.lines:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for line in lines:
         verdict = "" if line.met is None else "met" if line.met else "NOT MET"
         table.add_row(line.row, line.what, line.measured, line.wanted, verdict)
-    console = Console()
     console.print(table)
-    found = report.machine
+
+
+def _print_machine(found: Machine, console: Console) -> None:
     versions = ", ".join(f"{package} {number}" for package, number in found.versions.items())
     console.print(
         f"{found.processor}, {found.cores} cores, {found.memory / 2**30:.0f} GiB memory, "

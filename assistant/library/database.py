@@ -6,19 +6,22 @@ reads one, so a flipped byte becomes an error instead of an answer.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from assistant.errors import LibraryDamaged
-from assistant.library.disk import disk_full, read_only
+from assistant.library.disk import disk_full, read_only, refusal
 
 _RESERVED = 8
 BUSY_MILLISECONDS = 30_000
 _CACHE_KB = 65_536
+_FROM_THE_SYSTEM = (apsw.IOError, apsw.CantOpenError)
 _CANNOT_READ = {
     apsw.SQLITE_IOERR_DATA,  # a wrong checksum
     apsw.SQLITE_IOERR_READ,
@@ -36,9 +39,29 @@ def _checksums() -> str:
     return "cksmvfs"
 
 
+class _Connection(apsw.Connection):
+    """Says with an error of input or output what the operating system said: it is the error's cause."""
+
+    def execute(self, *arguments: Any, **options: Any) -> apsw.Cursor:
+        try:
+            return super().execute(*arguments, **options)
+        except _FROM_THE_SYSTEM as error:
+            raise error from self._reason(error)
+
+    def executemany(self, *arguments: Any, **options: Any) -> apsw.Cursor:
+        try:
+            return super().executemany(*arguments, **options)
+        except _FROM_THE_SYSTEM as error:
+            raise error from self._reason(error)
+
+    def _reason(self, error: apsw.Error) -> OSError:
+        number = self.system_errno
+        return OSError(number, f"{os.strerror(number)}; SQLite says: {error}")
+
+
 def create(file: Path) -> apsw.Connection:
     """A new database whose pages have checksums."""
-    connection = apsw.Connection(str(file), vfs=_checksums())
+    connection = _Connection(str(file), vfs=_checksums())
     connection.reserve_bytes(reserve=_RESERVED)
     return connection
 
@@ -51,7 +74,7 @@ def connect(file: Path, *, write: bool = False) -> apsw.Connection:
     """
     name, flags = str(file), apsw.SQLITE_OPEN_READWRITE if write else apsw.SQLITE_OPEN_READONLY
     try:
-        connection = apsw.Connection(name, flags, vfs=_checksums())
+        connection = _Connection(name, flags, vfs=_checksums())
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
     except (apsw.CantOpenError, apsw.ReadOnlyError):
@@ -59,7 +82,7 @@ def connect(file: Path, *, write: bool = False) -> apsw.Connection:
         if write or not file.exists() or (wal.exists() and wal.stat().st_size):
             raise
         uri = f"{file.absolute().as_uri()}?immutable=1"
-        connection = apsw.Connection(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=_checksums())
+        connection = _Connection(uri, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=_checksums())
     if write:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
@@ -70,17 +93,19 @@ def connect(file: Path, *, write: bool = False) -> apsw.Connection:
 
 @contextmanager
 def refused(file: Path) -> Iterator[None]:
-    """Turns SQLite's errors about this database into LibraryDamaged, LibraryDiskFull and LibraryReadOnly."""
+    """Turns SQLite's errors about this database into LibraryDamaged, and what the operating system refused into
+    LibraryDiskFull, LibraryReadOnly or LibraryError."""
     try:
         yield
     except apsw.FullError as error:
-        raise disk_full(file.parent) from error
-    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
-        raise read_only(file.parent) from error
-    except apsw.IOError as error:
-        if getattr(error, "extendedresult", 0) not in _CANNOT_READ:
-            raise disk_full(file.parent) from error
-        raise _damaged(file, error) from error
+        raise disk_full(file.parent, error) from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError) as error:
+        raise read_only(file.parent, error) from error
+    except _FROM_THE_SYSTEM as error:
+        if getattr(error, "extendedresult", 0) in _CANNOT_READ:
+            raise _damaged(file, error) from error
+        cause = error.__cause__
+        raise refusal(file.parent, cause if isinstance(cause, OSError) else OSError(str(error))) from error
     except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError) as error:
         raise _damaged(file, error) from error
 

@@ -21,27 +21,28 @@ def refused(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _refusal(folder, error) from error
+        raise refusal(folder, error) from error
 
 
-def _refusal(folder: Path, error: OSError) -> LibraryError:
+def refusal(folder: Path, error: OSError) -> LibraryError:
+    """What to raise for an error of the operating system; its text is in the message."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return disk_full(folder)
+        return disk_full(folder, error)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return read_only(folder)
+        return read_only(folder, error)
     return LibraryError(f"The library {folder} cannot be written: {error}.")
 
 
-def disk_full(folder: Path) -> LibraryDiskFull:
+def disk_full(folder: Path, error: Exception) -> LibraryDiskFull:
     return LibraryDiskFull(
-        f"The disk of the library {folder} takes no more: it is full or over a limit. Nothing was changed. Make room "
-        "there, then run the same again."
+        f"The disk of the library {folder} takes no more: it is full or over a limit ({error}). Nothing was changed. "
+        "Make room there, then run the same again."
     )
 
 
-def read_only(folder: Path) -> LibraryReadOnly:
+def read_only(folder: Path, error: Exception) -> LibraryReadOnly:
     return LibraryReadOnly(
-        f"The library {folder} cannot be written: its folder, a file in it or the disk is read-only. "
+        f"The library {folder} cannot be written: its folder, a file in it or the disk is read-only ({error}). "
         "Use an account that may write there, or index into another folder."
     )
 

@@ -29,6 +29,14 @@ _KEPT_INDEXES = 8
 _KEPT_CONNECTIONS = 8
 
 
+class _Made:
+    """Indexes that the first thread which wants them makes, while only those that want the same ones wait."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.indexes: Indexes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """What the catalog says after one publish.
@@ -42,7 +50,7 @@ class _State:
     segments: list[Segment]
     dead: dict[str, Any]
     visible: dict[frozenset[str], tuple[frozenset[int], int]] = field(default_factory=dict)
-    indexes: OrderedDict[frozenset[int], Indexes] = field(default_factory=OrderedDict)
+    indexes: OrderedDict[frozenset[int], _Made] = field(default_factory=OrderedDict)
 
 
 class Library:
@@ -176,33 +184,35 @@ class Library:
         for _ in range(_TRIES):
             connection.execute("BEGIN")
             published = int(catalog.meta(connection, "published"))
-            with self._lock:
-                try:
-                    return self._seen(connection, published, groups)
-                except SegmentMissing as error:
-                    missing = error
+            try:
+                return self._seen(connection, published, groups)
+            except SegmentMissing as error:
+                missing = error
             connection.execute("ROLLBACK")
             if int(catalog.meta(connection, "published")) == published:
                 raise missing
         raise LibraryDamaged(f"The library {self.path} changed {_TRIES} times while it was being opened.")
 
     def _seen(self, connection: apsw.Connection, published: int, groups: frozenset[str]) -> View:
-        if self._state is None or self._state.published != published:
-            known = {held.name: held for held in self._state.segments} if self._state else {}
-            self._state = _read_state(self.path, connection, published, known)
-        state = self._state
-        if groups not in state.visible:
-            if len(state.visible) > 10_000:
-                state.visible.clear()
-            shelves = frozenset(shelf for shelf, access in state.shelves.items() if access.allows(groups))
-            state.visible[groups] = shelves, max((state.changes.get(shelf, 0) for shelf in shelves), default=0)
-        visible, generation = state.visible[groups]
-        if visible not in state.indexes:
-            state.indexes[visible] = Indexes(state.segments, state.dead, visible, self._device)
+        with self._lock:
+            if self._state is None or self._state.published != published:
+                known = {held.name: held for held in self._state.segments} if self._state else {}
+                self._state = _read_state(self.path, connection, published, known)
+            state = self._state
+            if groups not in state.visible:
+                if len(state.visible) > 10_000:
+                    state.visible.clear()
+                shelves = frozenset(shelf for shelf, access in state.shelves.items() if access.allows(groups))
+                state.visible[groups] = shelves, max((state.changes.get(shelf, 0) for shelf in shelves), default=0)
+            visible, generation = state.visible[groups]
+            made = state.indexes.setdefault(visible, _Made())
+            state.indexes.move_to_end(visible)
             if len(state.indexes) > _KEPT_INDEXES:
                 state.indexes.popitem(last=False)
-        state.indexes.move_to_end(visible)
-        return View(connection, generation, visible, state.indexes[visible])
+        with made.lock:
+            if made.indexes is None:
+                made.indexes = Indexes(state.segments, state.dead, visible, self._device)
+        return View(connection, generation, visible, made.indexes)
 
 
 def _read_state(folder: Path, connection: apsw.Connection, published: int, known: dict[str, Segment]) -> _State:

@@ -48,7 +48,7 @@ def migrate(folder: Path, embedder: Embedder, progress: Callable[[int, int], Non
             documents = _copy(old, work, embedder, progress)
             # Else SQLite would take the old write-ahead log for that of the new catalog.
             old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            old.execute("PRAGMA journal_mode = DELETE")
+            old.execute("PRAGMA journal_mode = DELETE").fetchall()  # it is done, or refused, after its only row
         _take_over(folder, work)
     return documents
 

@@ -53,12 +53,13 @@ def _write_documents(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def index() -> Callable[[Path, Path], None]:
+def index() -> Callable[..., None]:
     return _index
 
 
-def _index(documents: Path, library: Path) -> None:
-    done = subprocess.run([REFDESK, "index", documents, "--library", library], capture_output=True, text=True)
+def _index(documents: Path, library: Path, *options: str) -> None:
+    command = [REFDESK, "index", documents, "--library", library, *options]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode in (0, 3), done.stdout + done.stderr
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,6 +241,74 @@ def test_library_appears_and_grows_while_the_app_runs(
         index(documents, tmp_path / "library")
         page.reload()
         expect(page.get_by_text("Generation 2: 3 documents")).to_be_visible()
+
+
+def look_for(page: Page, words: str) -> None:
+    """Types, submits and waits until there are passages, which may be those of the search before."""
+    box = page.get_by_label("What to look for")
+    box.fill(words)
+    box.press("Enter")
+    page.get_by_text("passages, best first").wait_for()
+
+
+def test_a_running_app_follows_the_library(
+    page: Page, library: Path, tmp_path: Path, running_app: StartApp, index: Callable[..., None]
+) -> None:
+    copy = shutil.copytree(library, tmp_path / "library")
+    birds = tmp_path / "isle" / "birds.txt"
+    birds.parent.mkdir()
+    fact = "Some 300 guillemots nest on the cliffs of Sollen every spring."
+    question = "How many guillemots nest on the cliffs of Sollen?"
+    link = page.locator(".evidence a").filter(has_text="birds")
+    with running_app(copy) as (url, _):
+        page.goto(f"{url}/search")
+        look_for(page, question)
+        expect(link).to_have_count(0)
+        birds.write_text(f"{fact} Nobody lives there.\n")
+        index(birds.parent, copy)
+        look_for(page, question)
+        expect(link).to_have_count(1, timeout=60_000)
+        address = str(link.get_attribute("href"))
+        page.get_by_role("link", name="Ask", exact=True).click()
+        ask(page, question, "Quote the library")
+        expect(page.get_by_test_id("stChatMessage").last).to_contain_text(fact)
+
+        index(birds.parent, copy, "--readers", "wardens")
+        ask(page, question, "Quote the library")
+        expect(page.get_by_test_id("stChatMessage").last).not_to_contain_text("guillemots")
+        page.get_by_role("link", name="Search", exact=True).click()
+        look_for(page, question)
+        expect(link).to_have_count(0)
+        page.get_by_role("link", name="Library", exact=True).click()
+        expect(page.get_by_text("2 documents in")).to_be_visible()
+        expect(page.get_by_role("region", name="Files").get_by_role("row")).to_have_count(6)
+        expect(page.get_by_text("birds")).to_have_count(0)
+        page.goto(f"{url}/{address.removeprefix('/')}")
+        page.get_by_role("heading", name="No such document").wait_for()
+
+
+def test_chosen_filters_stay_when_the_library_changes(
+    page: Page, library: Path, tmp_path: Path, running_app: StartApp, index: Callable[..., None]
+) -> None:
+    copy = shutil.copytree(library, tmp_path / "library")
+    (tmp_path / "isle").mkdir()
+    found = page.locator(".evidence a")
+    with running_app(copy) as (url, _):
+        page.goto(f"{url}/search")
+        look_for(page, "Port Ambrel")
+        page.get_by_label("Only these kinds").click()
+        page.get_by_role("option", name="rst").click()
+        expect(found).to_have_count(1)
+        page.keyboard.press("Escape")
+        (tmp_path / "isle" / "ferry.txt").write_text("A ferry goes from Port Ambrel to the isle each day at noon.\n")
+        index(tmp_path / "isle", copy)  # text, from another source
+        look_for(page, "Port Ambrel")
+        page.get_by_label("Only these kinds").click()
+        page.get_by_role("option", name="text").wait_for()
+        expect(page.get_by_test_id("stMultiSelect").last).to_contain_text("rst")
+        expect(found).to_have_count(1)
+        page.get_by_role("option", name="text").click()
+        expect(found).to_have_count(2)
 
 
 def test_streamed_draft_then_checked_answer(

@@ -125,13 +125,15 @@ def run(
     *,
     stop_after: int | None = None,
     full_after: int | None = None,
+    code: int = errno.ENOSPC,
     before: Callable[[Event, Path], None] | None = None,
 ) -> Outcome:
     """Runs `program` in a forked child, whose changes below `folder` are counted from 1.
 
     With `stop_after` the child is killed when that many changes are made, 0 for none; with `full_after` the disk has no
-    room for more after that many. `before` is called ahead of each change with the event and the file as the child has
-    it open, or else its path. The caller must have one thread only. Raises OSError where the kernel lacks this.
+    room for more after that many. With another `code` than that of a full disk, writes then fail with it, and syncs.
+    `before` is called ahead of each change with the event and the file as the child has it open, or else its path. The
+    caller must have one thread only. Raises OSError where the kernel lacks this.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -142,7 +144,7 @@ def run(
         if not descriptors:
             os.waitpid(pid, 0)
             raise OSError(message.decode())
-        watch = _Watch(pid, descriptors[0], folder, stop_after, full_after, before)
+        watch = _Watch(pid, descriptors[0], folder, stop_after, full_after, code, before)
         try:
             while watch.answer():
                 pass
@@ -202,12 +204,14 @@ class _Watch:
         folder: Path,
         stop_after: int | None,
         full_after: int | None,
+        code: int,
         before: Callable[[Event, Path], None] | None,
     ) -> None:
         self.events: list[Event] = []
         self.killed = False
         self._listener, self._folder = listener, folder.resolve()
         self._stop_after, self._full_after, self._before = stop_after, full_after, before
+        self._code, self._refused = code, TAKES_SPACE if code == errno.ENOSPC else TAKES_SPACE | {"sync"}
         self._poll = select.poll()
         self._poll.register(listener, select.POLLIN)
         self._calls = _CALLS[platform.machine()]
@@ -232,8 +236,8 @@ class _Watch:
                 self._before(event, file)
             refused = self._full_after is not None and len(self.events) >= self._full_after
             self.events.append(event)
-        refused = refused and event is not None and event.call in TAKES_SPACE
-        reply = _REPLY.pack(number, 0, -errno.ENOSPC if refused else 0, 0 if refused else _GO_ON)
+        refused = refused and event is not None and event.call in self._refused
+        reply = _REPLY.pack(number, 0, -self._code if refused else 0, 0 if refused else _GO_ON)
         fcntl.ioctl(self._listener, _SEND, reply)
         return True
 

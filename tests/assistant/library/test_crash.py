@@ -5,6 +5,8 @@ The normal run stops each operation after a spread of its changes to files, the 
 
 from __future__ import annotations
 
+import errno
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -164,9 +166,30 @@ def test_full_disk_after_any_change_to_a_file(
             refused += 1
             *classes, message = outcome["error"]
             assert classes[0] == "LibraryDiskFull", f"{told}: {classes[0]}: {message}"
+            assert re.search("No space left on device|disk is full", message), f"{told}: {message}"
             assert found in run.before, told
         else:
             assert found == run.after, told
+    assert refused
+
+
+@CASES
+def test_a_failing_disk_is_not_called_full(
+    operation: str, every: bool, tmp_path: Path, watching: Ask, went_well: Callable[[str], Run]
+) -> None:
+    """What the system or SQLite said is in the message. After a failed sync it may be either generation."""
+    run = went_well(operation)
+    refused = 0
+    for point in run.points(every, lambda call: call in ("write", "allocate", "truncate", "sync")):
+        work = copied(run.start, tmp_path / "work")
+        outcome = watching("watched", operation, work / "library", None, point, None, errno.EIO)
+        told = run.told("disk failing", point)
+        assert_whole(watching, run, work / "library", told)
+        if outcome["error"]:
+            refused += 1
+            *classes, message = outcome["error"]
+            assert classes[0] == "LibraryError", f"{told}: {classes[0]}: {message}"
+            assert re.search("Input/output error|disk I/O error", message), f"{told}: {message}"
     assert refused
 
 

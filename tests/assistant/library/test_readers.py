@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import story
 
 from assistant.answering import Assistant
 from assistant.library import Library
+from assistant.library.indexes import Indexes
 from assistant.settings import Settings
 
 GENERATIONS = 20
@@ -142,6 +144,45 @@ def test_an_open_view_keeps_its_generation(tmp_path: Path) -> None:
         assert replaced.look(outsider, replaced.DOCUMENTS * 2 // 3) == 1
     with Library.open(folder).view(replaced.MEMBER) as view:
         assert replaced.look(view, replaced.DOCUMENTS) == 5
+
+
+def test_a_slow_first_view_holds_up_nobody_who_wants_another(tmp_path: Path) -> None:
+    """One thread is halted, as by a debugger, where it begins to make the indexes of the board's view."""
+    story.index(tmp_path)
+    library = Library.open(tmp_path)
+    begun: list[str] = []
+    halted, go_on = threading.Event(), threading.Event()
+    found: dict[str, int] = {}
+
+    def look(name: str, groups: Sequence[str]) -> None:
+        def trace(frame: FrameType, event: str, argument: Any) -> None:
+            if frame.f_code is Indexes.__init__.__code__:
+                begun.append(name)
+                if name == "slow":
+                    halted.set()
+                    go_on.wait(120)
+
+        sys.settrace(trace)
+        with library.view(groups) as view:
+            found[name] = len(view.search_lexical("budget", 10))
+
+    threads = {
+        name: threading.Thread(target=look, args=(name, groups))
+        for name, groups in {"slow": ["board"], "other": [], "same": ["board"]}.items()
+    }
+    try:
+        threads["slow"].start()
+        assert halted.wait(60)
+        threads["other"].start()
+        threads["same"].start()
+        threads["other"].join(30)
+        assert found == {"other": 1}
+    finally:
+        go_on.set()
+        for thread in threads.values():
+            thread.join(60)
+    assert found == {"slow": 2, "other": 1, "same": 2}
+    assert begun == ["slow", "other"], "who wants the same waits for it"
 
 
 def test_an_open_assistant_follows_the_library(tmp_path: Path, zygote: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 # Overwrites a file in place in two pieces, and replaces another one properly.
 SCRIPT = """
-import dataclasses, json, os, random, sys, threading
+import dataclasses, errno, json, os, random, sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import syscalls
@@ -67,12 +67,15 @@ for point in range(len(whole.events) + 1):
     power.leave(root / f"synced{point}")
     power.leave(root / f"mixed{point}", random.Random(point))
     refused = syscalls.run(lambda: program(full), full, full_after=point)
+    failing = start(f"failing{point}")
+    failed = syscalls.run(lambda: program(failing), failing, full_after=point, code=errno.EIO)
     trials.append({
         "stopped": dataclasses.asdict(stopped),
         "killed": read(killed),
         "synced": read(root / f"synced{point}"),
         "mixed": read(root / f"mixed{point}"),
         "refused": dataclasses.asdict(refused),
+        "failed": dataclasses.asdict(failed),
     })
 print(json.dumps({"reason": "", "whole": dataclasses.asdict(whole), "trials": trials}))
 """
@@ -127,6 +130,14 @@ def test_a_full_disk_refuses_what_takes_space(report: dict[str, Any]) -> None:
         # The careless writer fails in its thread, which Python only reports; the others end the program.
         assert ("OSError" in classes) == (point <= 8), point
         assert ("No space left on device" in message) == (point <= 8), point
+
+
+def test_a_failing_disk_fails_with_the_error_that_is_asked_for(report: dict[str, Any]) -> None:
+    for point, trial in enumerate(report["trials"]):
+        message = "".join(trial["failed"]["error"][-1:])
+        assert ("Input/output error" in message) == (point <= 8), point
+    # Unlike a full disk, it refuses the sync that follows the last write of the file.
+    assert [report["trials"][5][kind]["events"][-1]["call"] for kind in ("refused", "failed")] == ["truncate", "sync"]
 
 
 def test_a_power_cut_leaves_what_was_synced(report: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ line. A program is the name of a function in `story.py` or `replaced.py` that ta
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -57,7 +58,12 @@ def plain(program: str, folder: str) -> dict[str, Any]:
 
 
 def watched(
-    program: str, folder: str, stop_after: int | None = None, full_after: int | None = None, remains: str | None = None
+    program: str,
+    folder: str,
+    stop_after: int | None = None,
+    full_after: int | None = None,
+    remains: str | None = None,
+    code: int = errno.ENOSPC,
 ) -> dict[str, Any]:
     """Runs a program below `syscalls.run`, watching the folder around the library's.
 
@@ -70,6 +76,7 @@ def watched(
         path.parent,
         stop_after=stop_after,
         full_after=full_after,
+        code=code,
         before=power.before if remains else None,
     )
     if remains:

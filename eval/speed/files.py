@@ -13,9 +13,9 @@ from statistics import median
 
 from assistant.library import Library
 from assistant.settings import Settings, load
-from eval.speed_corpus import Corpus, SentenceMeans
-from eval.speed_process import forget_peak, in_fresh_process, memory
-from eval.speed_texts import Texts
+from eval.speed.corpus import Corpus, SentenceMeans
+from eval.speed.process import forget_peak, in_fresh_process, memory, say
+from eval.speed.texts import Texts
 from ingest.sync import build_library
 
 _FOLDER_FILES = 100
@@ -52,7 +52,9 @@ def scan(texts: Texts, files: int, work: Path, *, runs: int = 3) -> Scanned:
     folder, library = work / "scanned", work / "scanned-library"
     try:
         write_files(Corpus(texts, 10 * files), folder, chunks_each=1)
+        say(f"indexing {files} files for the first time")
         first = in_fresh_process(_run, texts, folder, library)
+        say(f"indexing them again: {runs} times without a change, {runs} times with one")
         unchanged = [in_fresh_process(_run, texts, folder, library) for _ in range(runs)]
         changed = [in_fresh_process(_change_one, texts, folder, library, n) for n in range(runs)]
         loading = in_fresh_process(_open_embedder, load())
@@ -77,6 +79,8 @@ def index(texts: Texts, documents: int, work: Path) -> Indexed:
 def write_files(corpus: Corpus, folder: Path, *, chunks_each: int) -> None:
     """Each document of the corpus as a Markdown file, with its first chunks only."""
     for number in range(corpus.documents):
+        if number % _FOLDER_FILES == 0:
+            say(f"writing files: {number} of {corpus.documents}")
         document, chunks = corpus.document(number)
         file = folder / f"{number // _FOLDER_FILES:04d}" / document.key
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -118,5 +122,10 @@ def _index(texts: Texts, folder: Path, library: Path) -> Indexed:
     embedder = SentenceMeans(texts)
     forget_peak()
     before = memory().resident
-    report = build_library([folder], library, embedder=embedder)
+
+    def progress(done: int, total: int, key: str) -> None:
+        if done % _FOLDER_FILES == 0:
+            say(f"indexing: {done} of {total} files")
+
+    report = build_library([folder], library, embedder=embedder, progress=progress)
     return Indexed(len(report.lines), report.embedded, memory().peak - before)

@@ -21,8 +21,8 @@ from assistant.library import Library
 from assistant.settings import SearchSettings
 from assistant.text.passage_text import passage_text
 from assistant.types import Item
-from eval.speed_corpus import READERS, SOURCE, Corpus, SentenceMeans
-from eval.speed_process import Memory, bytes_written, folder_bytes, forget_peak, in_fresh_process, memory
+from eval.speed.corpus import READERS, SOURCE, Corpus, SentenceMeans
+from eval.speed.process import Memory, bytes_written, folder_bytes, forget_peak, in_fresh_process, memory, say
 
 if TYPE_CHECKING:
     from assistant.library.writer import Writer
@@ -121,7 +121,10 @@ def _build(corpus: Corpus, folder: Path) -> Built:
     library = Library.open_or_create(folder, embedder)
     with library.writer(embedder) as writer:
         for number in range(corpus.documents):
+            if number % 1_000 == 0:
+                say(f"building a library: {number} of {corpus.documents} documents")
             _put(writer, corpus, number)
+        say("building a library: publishing")
         writer.publish()
     seconds = time.perf_counter() - started - embedder.seconds
     peak = memory().peak
@@ -175,10 +178,13 @@ def _tenth_best(corpus: Corpus) -> list[float]:
     queries = corpus.texts.query_vectors
     best = np.full((len(queries), K), -1, dtype=np.float32)
     block: list[str] = []
+    done = 0
 
     def compare() -> None:
-        nonlocal best
+        nonlocal best, done
+        done += len(block)
         scores = queries @ embedder.embed_passages(block).T
+        say(f"comparing every chunk with {len(queries)} questions: {done} of {corpus.chunks} chunks")
         best = -np.partition(-np.concatenate([best, scores], axis=1), K - 1, axis=1)[:, :K]
         block.clear()
 
@@ -210,6 +216,8 @@ def _search(folder: Path, queries: Sequence[str], vectors: FloatArray) -> tuple[
     found = []
     order = [*range(min(_WARM_UP, len(queries))), *range(len(queries))]
     for at, n in enumerate(order):
+        if at % 100 == 0:
+            say(f"asking: {at} of {len(order)} questions")
         cpu = time.process_time()
         times = [time.perf_counter()]
         with library.view((READERS,)) as view:
@@ -245,6 +253,7 @@ def commit(corpus: Corpus, folder: Path, *, documents: int = 100, runs: int = 5)
     """Changes documents in a copy of a library that `build` made: one sentence in ten is another one then."""
     copy = folder.with_name(f"{folder.name}-changed")
     shutil.rmtree(copy, ignore_errors=True)
+    say("copying the library")
     shutil.copytree(folder, copy)
     try:
         return in_fresh_process(_commit, corpus, copy, documents, runs)
@@ -259,7 +268,8 @@ def _commit(corpus: Corpus, folder: Path, documents: int, runs: int) -> Committe
     seconds: list[float] = []
     written: list[int] = []
     changed = 0
-    for _ in range(runs):
+    for run in range(runs):
+        say(f"changing {documents} of {corpus.documents} documents: run {run + 1} of {runs}")
         revision = library.generation() + 1
         before, embedding, started = bytes_written(), embedder.seconds, time.perf_counter()
         with library.writer(embedder) as writer:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.text.sentences import sentences
+from eval.speed.process import say
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
@@ -124,6 +125,7 @@ def _embedded(kept: Path, embedder: Embedder, found: list[str], asked: list[str]
         with np.load(kept) as stored:
             if str(stored["digest"]) == digest:
                 return stored["vectors"], stored["query_vectors"]
+    say(f"embedding {len(found)} sentences and {len(asked)} questions")
     vectors = embedder.embed_passages(found)
     query_vectors = np.stack([embedder.embed_query(question) for question in asked])
     kept.parent.mkdir(parents=True, exist_ok=True)

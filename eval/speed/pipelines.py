@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from assistant.embed import Embedder, open_embedder
 from assistant.embed.weights import load_sentence_transformer, model_folder
 from assistant.settings import EmbedderSettings, load
-from eval.speed_process import in_fresh_process
-from eval.speed_texts import documents
+from eval.speed.process import in_fresh_process, say
+from eval.speed.texts import documents
 from ingest.sync import build_library
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def compare(folder: Path, documents_wanted: int, work: Path, *, rounds: int = 4)
             ):
                 (part / f"{n:05d}.txt").write_text(text)
             for pipeline in PIPELINES:
+                say(f"round {number + 1} of {rounds}: {pipeline}")
                 done.append(in_fresh_process(_ingest, pipeline, part, place / "library"))
     finally:
         shutil.rmtree(place, ignore_errors=True)

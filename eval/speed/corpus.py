@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assistant.types import PUBLIC, Access, Chunk, Document, Section
-from eval.speed_texts import Texts
+from eval.speed.texts import Texts
 
 if TYPE_CHECKING:
     from assistant.types import FloatArray

@@ -16,6 +16,7 @@ from assistant.embed import open_embedder
 from assistant.embed.precision import Precision
 from assistant.embed.weights import hub_folder, load_sentence_transformer, model_folder
 from assistant.settings import EmbedderSettings
+from eval.speed.process import say
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
@@ -70,13 +71,16 @@ def measure(texts: Sequence[str], model: str = EmbedderSettings().model, rounds:
     embedders = {p: open_embedder(EmbedderSettings(model=model, precision=p)) for p in PRECISIONS}
     runs: dict[str, Callable[[], object]] = {REFERENCE: partial(_encode, reference, texts)}
     runs |= {p: partial(embedders[p].embed_passages, texts) for p in PRECISIONS}
+    say(f"each way embeds {len(texts)} texts once")
     for run in runs.values():  # kernels are made for the lengths that occur
         run()
     peaks: list[dict[Precision, float]] = []
     seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}: products of matrices")
         peaks.append({p: _peak_gflops(p) for p in PRECISIONS})
         for name, run in runs.items():
+            say(f"round {number + 1} of {rounds}: {name}")
             seconds[name].append(_seconds(run))
     lengths = [len(ids) for ids in reference.tokenizer(list(texts), truncation=True)["input_ids"]]
     peak = {p: max(found[p] for found in peaks) for p in PRECISIONS}

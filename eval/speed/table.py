@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Any, Literal, get_args
 from assistant.embed import open_embedder
 from assistant.settings import load
 from assistant.text.passage_text import passage_text
-from eval import speed_embedding, speed_files, speed_growth, speed_pipelines
-from eval.speed_corpus import Corpus
-from eval.speed_embedding import EmbeddingSpeed
-from eval.speed_growth import Size
-from eval.speed_process import Machine, in_fresh_process, machine
-from eval.speed_search import Searched, build, commit, search
-from eval.speed_texts import Texts, read_texts
+from eval.speed import embedding, files, growth, pipelines
+from eval.speed.corpus import Corpus
+from eval.speed.embedding import EmbeddingSpeed
+from eval.speed.growth import Size
+from eval.speed.process import Machine, in_fresh_process, machine
+from eval.speed.search import Searched, build, commit, search
+from eval.speed.texts import Texts, read_texts
 
 Row = Literal[
     "embedding",
@@ -37,7 +37,7 @@ GB, MB = 1e9, 1e6
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is measured. `data` holds real texts (see `speed_texts`), `work` keeps what is slow to make."""
+    """How much is measured. `data` holds real texts (see `texts`), `work` keeps what is slow to make."""
 
     data: Path
     work: Path
@@ -68,9 +68,15 @@ class SpeedReport:
     records: dict[str, Any]
 
 
-def measure(rows: Collection[str], extent: Extent, progress: Callable[[str], None] = lambda row: None) -> SpeedReport:
+def measure(
+    rows: Collection[str],
+    extent: Extent,
+    begun: Callable[[Row], None] = lambda row: None,
+    measured: Callable[[Sequence[Line]], None] = lambda lines: None,
+) -> SpeedReport:
     """Measures the rows that are named, in the table's order.
 
+    `begun` is called with each row before it, `measured` with its lines after it, so that they outlive what may follow.
     Raises ValueError for a row that there is not, or data that do not suffice.
     """
     unknown = sorted(set(rows) - set(ROWS))
@@ -82,8 +88,9 @@ def measure(rows: Collection[str], extent: Extent, progress: Callable[[str], Non
     records: dict[str, Any] = {}
     for row in ROWS:
         if row in rows:
-            progress(row)
+            begun(row)
             found, record = bench.row(row)
+            measured(found)
             lines += found
             records[row] = record
     return SpeedReport(machine(), tuple(lines), records)
@@ -106,8 +113,8 @@ class _Bench:
         return read_texts(extent.data, embedder, extent.work, most_sentences=extent.sentences, queries=extent.queries)
 
     @cached_property
-    def _scanned(self) -> speed_files.Scanned:
-        return speed_files.scan(self._texts, self._extent.files, self._extent.work)
+    def _scanned(self) -> files.Scanned:
+        return files.scan(self._texts, self._extent.files, self._extent.work)
 
     def _searched(self, chunks: int, shelves: int = 1) -> Searched:
         corpus = Corpus(self._texts, chunks, shelves)
@@ -118,11 +125,11 @@ class _Bench:
     def _embedding(self) -> tuple[list[Line], Any]:
         documents = Corpus(self._texts, min(256, self._extent.chunks)).all_documents()
         texts = [passage_text(document.title, c.section, c.text) for document, chunks in documents for c in chunks]
-        found = in_fresh_process(speed_embedding.measure, texts)
+        found = in_fresh_process(embedding.measure, texts)
         return embedding_lines(found, open_embedder(load().embedder).fingerprint), asdict(found)
 
     def _ingest(self) -> tuple[list[Line], Any]:
-        found = speed_pipelines.compare(self._extent.data, self._extent.documents, self._extent.work)
+        found = pipelines.compare(self._extent.data, self._extent.documents, self._extent.work)
         ours, *others = found
         rate = ours.tokens / ours.seconds
         lines = [
@@ -204,7 +211,7 @@ class _Bench:
 
     def _memory(self) -> tuple[list[Line], Any]:
         documents = self._extent.chunks // 100
-        found = [speed_files.index(self._texts, max(1, n), self._extent.work) for n in (documents // 10, documents)]
+        found = [files.index(self._texts, max(1, n), self._extent.work) for n in (documents // 10, documents)]
         lines = [
             _at_most(
                 "memory", f"above the models, indexing {one.files} files, {one.chunks} chunks", one.memory / GB, 1, "GB"
@@ -215,11 +222,11 @@ class _Bench:
 
     def _growth(self) -> tuple[list[Line], Any]:
         sizes: list[Size] = []
-        for chunks in speed_growth.sizes_up_to(self._extent.chunks):
-            sizes.append(speed_growth.measure_size(self._texts, chunks, self._extent.work))
-        speed_growth.plot(sizes, self._extent.work / "growth.png")
+        for chunks in growth.sizes_up_to(self._extent.chunks):
+            sizes.append(growth.measure_size(self._texts, chunks, self._extent.work))
+        growth.plot(sizes, self._extent.work / "growth.png")
         lines = [_grown(size) for size in sizes]
-        reckoned = speed_growth.reckon(sizes) if len(sizes) > 1 else None
+        reckoned = growth.reckon(sizes) if len(sizes) > 1 else None
         if reckoned:
             measured = (
                 f"{reckoned.disk / GB:.0f} GB on disk, {reckoned.resident / GB:.1f} GB resident "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.speed_corpus import Corpus
-from eval.speed_search import Built, Committed, Searched, build, commit, search
-from eval.speed_texts import Texts
+from eval.speed.corpus import Corpus
+from eval.speed.search import Built, Committed, Searched, build, commit, search
+from eval.speed.texts import Texts
 
 SMALLEST = 10_000
 CERN = 20_000_000

@@ -1,10 +1,15 @@
-"""What a benchmark needs of its process and machine: a fresh process, memory, bytes written. Reads /proc (Linux)."""
+"""What a benchmark needs of its process and machine: a fresh process, memory, bytes written, a word to who waits.
+
+Reads /proc (Linux).
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import platform
+import shutil
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -70,6 +75,16 @@ def in_fresh_process(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kw
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as one:
         return one.submit(function, *args, **kwargs).result()
+
+
+def say(what: str) -> None:
+    """Tells who waits at a terminal what is being done, in place of what was said before.
+
+    Nothing is written where standard error is no terminal. A process made by `in_fresh_process` has the same one.
+    """
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{what[: shutil.get_terminal_size().columns - 1]}")
+        sys.stderr.flush()
 
 
 def machine() -> Machine:
