@@ -19,9 +19,10 @@ import xxhash
 
 from assistant.embed import Embedder
 from assistant.library import build, catalog, compaction, database, recovery
-from assistant.library.build import NewRow, Source, Written
+from assistant.library.build import NewRow, Written
 from assistant.library.compaction import Live
 from assistant.library.lock import lock
+from assistant.library.merge import Source
 from assistant.library.segment import Segment
 from assistant.library.vectors import KnownVectors, text_hashes
 from assistant.library.words import counted
