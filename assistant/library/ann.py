@@ -46,7 +46,7 @@ def write(
     kind = f"IVF{lists},RaBitQfs" if lists else "RaBitQfs"
     index = faiss.index_factory(dimensions, kind, faiss.METRIC_INNER_PRODUCT)
     stride = max(1, rows // (lists * _TRAINING_ROWS_PER_LIST or _COARSE_ROWS))
-    index.train(np.concatenate([piece[::stride].copy() for piece in vectors()], dtype=np.float32))
+    _train(index, np.concatenate([piece[::stride].copy() for piece in vectors()], dtype=np.float32))
     for piece in vectors():
         index.add(piece.astype(np.float32))
 
@@ -55,6 +55,15 @@ def write(
         return len(piece)
 
     faiss.write_index(index, faiss.PyCallbackIOWriter(taken))  # type: ignore[attr-defined]  # the stub lacks it
+
+
+def _train(index: Any, sample: FloatArray) -> None:
+    import faiss
+
+    if hasattr(index, "nlist"):  # its codes learn nothing, but FAISS would copy the whole sample for them
+        index.train_q1(len(sample), faiss.swig_ptr(sample), False, index.metric_type)
+        sample = sample[:1]
+    index.train(sample)
 
 
 class Codes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.library import ann, postings, segment
 from assistant.library.merge import Merge, Source
-from assistant.library.postings import Joined, Lists
+from assistant.library.postings import Lists, Postings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,14 +57,6 @@ def write_new(folder: Path, rows: Sequence[NewRow]) -> Written:
     shelves, block = np.unique(np.array([row.shelf for row in rows], np.int64), return_inverse=True)
     order = np.argsort(block, kind="stable")
     ordered = [rows[i] for i in order]
-    words_of = np.array([len(row.words) for row in ordered])
-    found = Lists(
-        block=np.repeat(block[order].astype(np.uint32), words_of),
-        word=np.concatenate([row.words for row in ordered]),
-        size=np.ones(words_of.sum(), np.int64),
-        row=np.repeat(np.arange(len(ordered), dtype=np.uint32), words_of),
-        count=np.minimum(np.concatenate([row.counts for row in ordered]), _MOST_COUNT).astype(np.uint8),
-    )
     arrays: dict[str, NDArray[Any]] = {
         "document": np.array([row.document for row in ordered], np.int64),
         "number": np.array([row.number for row in ordered], np.uint32),
@@ -74,8 +66,21 @@ def write_new(folder: Path, rows: Sequence[NewRow]) -> Written:
         "vector": np.stack([row.vector for row in ordered]).astype(np.float16),
     }
     row_start = np.r_[0, np.cumsum(np.bincount(block))]
-    joined = (postings.join(parts, arrays["length"]) for parts in [[found]])
-    return _write(folder, shelves, row_start, lambda name: [arrays[name]], joined, codes=False)
+    found = postings.bounded(_lists(ordered, block[order]), arrays["length"])
+    return _write(folder, shelves, row_start, lambda name: [arrays[name]], [found], codes=False)
+
+
+def _lists(rows: Sequence[NewRow], block: NDArray[np.int64]) -> Lists:
+    """The posting lists of rows whose blocks ascend."""
+    import numpy as np
+
+    words_of = np.array([len(row.words) for row in rows])
+    return postings.sort(
+        block=np.repeat(block.astype(np.uint32), words_of),
+        word=np.concatenate([row.words for row in rows]),
+        row=np.repeat(np.arange(len(rows), dtype=np.uint32), words_of),
+        count=np.minimum(np.concatenate([row.counts for row in rows]), _MOST_COUNT).astype(np.uint8),
+    )
 
 
 def write_merged(folder: Path, sources: Sequence[Source], *, codes: bool) -> Written:
@@ -93,11 +98,11 @@ def _write(
     shelves: NDArray[np.int64],
     row_start: NDArray[np.int64],
     rows: Callable[[str], Iterable[NDArray[Any]]],
-    joined: Iterable[Joined],
+    found: Iterable[Postings],
     *,
     codes: bool,
 ) -> Written:
-    """`rows` gives an array of rows by its name, in pieces. `joined` gives the postings in pieces, in the order of
+    """`rows` gives an array of rows by its name, in pieces. `found` gives the postings in pieces, in the order of
     blocks and words."""
     name = uuid.uuid4().hex
     count = int(row_start[-1])
@@ -106,18 +111,18 @@ def _write(
         out.add("row_start", [row_start])
         for array in _ROW_ARRAYS:
             out.add(array, rows(array))
-        _add_postings(out, len(shelves), joined)
+        _add_postings(out, len(shelves), found)
         if codes:
             with out.array("codes") as add:
                 ann.write(count, partial(rows, "vector"), add)
     return Written(name, out.digest, count)
 
 
-def _add_postings(out: SegmentWriter, blocks: int, joined: Iterable[Joined]) -> None:
+def _add_postings(out: SegmentWriter, blocks: int, found: Iterable[Postings]) -> None:
     import numpy as np
 
-    done: list[Joined] = []
-    out.add("posting_row", _rows_of(joined, done))
+    done: list[Postings] = []
+    out.add("posting_row", _rows_of(found, done))
     out.add("posting_count", (piece.lists.count for piece in done))
     out.add("word", (piece.lists.word for piece in done))
     out.add("most", (piece.most for piece in done))
@@ -128,12 +133,12 @@ def _add_postings(out: SegmentWriter, blocks: int, joined: Iterable[Joined]) -> 
     out.add("word_start", [np.searchsorted(word_block, np.arange(blocks + 1)).astype(np.int64)])
 
 
-def _rows_of(joined: Iterable[Joined], done: list[Joined]) -> Iterator[NDArray[np.uint32]]:
+def _rows_of(found: Iterable[Postings], done: list[Postings]) -> Iterator[NDArray[np.uint32]]:
     """Gives the rows of each piece to be written, and keeps what is smaller in `done`."""
     from dataclasses import replace
 
     import numpy as np
 
-    for piece in joined:
+    for piece in found:
         yield piece.lists.row
         done.append(replace(piece, lists=replace(piece.lists, row=np.empty(0, np.uint32))))  # a view would keep all

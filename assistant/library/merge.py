@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assistant.library import postings
-from assistant.library.postings import Joined, Lists
+from assistant.library.postings import Lists, Postings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,13 +76,14 @@ class Merge:
                 source.copy(name, first, out)
             yield out
 
-    def postings(self) -> Iterator[Joined]:
+    def postings(self) -> Iterator[Postings]:
         """The posting lists, in pieces that follow each other in the order of block and word."""
         import numpy as np
 
         length = np.concatenate(list(self.rows("length")))
         for piece in self._pieces():
-            yield postings.join([source.lists(piece, self.shelves) for source in self._sources], length)
+            lists = postings.join([source.lists(piece, self.shelves) for source in self._sources])
+            yield postings.bounded(lists, length)
 
     def _pieces(self) -> Iterator[_Range]:
         import numpy as np

@@ -26,18 +26,30 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    """The same, ascending by block and word, one list for each word of a block, with what `segment` says of each."""
+class Postings:
+    """Posting lists as they stand in a segment: ascending by block and word, and what `segment` says of each."""
 
     lists: Lists
     most: NDArray[np.uint8]
     shortest: NDArray[np.float32]
 
 
-def join(parts: Sequence[Lists], length: NDArray[np.uint16]) -> Joined:
+def sort(
+    block: NDArray[np.uint32], word: NDArray[np.uint64], row: NDArray[np.uint32], count: NDArray[np.uint8]
+) -> Lists:
+    """The lists of a number of postings, of which `row` must ascend."""
+    import numpy as np
+
+    order = np.lexsort((word, block))  # stable
+    block, word = block[order], word[order]
+    first = _first(block, word)
+    return Lists(block[first], word[first], np.diff(np.r_[first, len(order)]), row[order], count[order])
+
+
+def join(parts: Sequence[Lists]) -> Lists:
     """Lists of the same word and block become one; of these, the rows of each must be above those of the one before.
 
-    length: (n,) words in each row. So no posting is sorted, only the lists are.
+    So no posting is sorted, only the lists are.
     """
     import numpy as np
 
@@ -47,13 +59,18 @@ def join(parts: Sequence[Lists], length: NDArray[np.uint16]) -> Joined:
     at, size = _from(np.concatenate([part.size for part in parts]), order)
     row = np.concatenate([part.row for part in parts])[at]
     count = np.concatenate([part.count for part in parts])[at]
+    first = _first(block, word)
+    start = (np.cumsum(size) - size)[first]
+    return Lists(block[first], word[first], np.diff(np.r_[start, len(row)]), row, count)
+
+
+def _first(block: NDArray[np.uint32], word: NDArray[np.uint64]) -> Ints:
+    """Where another word or block starts."""
+    import numpy as np
+
     new = np.ones(len(word), np.bool_)
     new[1:] = (word[1:] != word[:-1]) | (block[1:] != block[:-1])
-    first = np.flatnonzero(new)
-    start = (np.cumsum(size) - size)[first]
-    lists = Lists(block[first], word[first], np.diff(np.r_[start, len(row)]), row, count)
-    relative = length[row] / count.astype(np.float32)
-    return Joined(lists, np.maximum.reduceat(count, start), np.minimum.reduceat(relative, start).astype(np.float32))
+    return np.flatnonzero(new)
 
 
 def _from(size: Ints, order: Ints) -> tuple[Ints, Ints]:
@@ -65,3 +82,13 @@ def _from(size: Ints, order: Ints) -> tuple[Ints, Ints]:
     at = np.repeat(start - (np.cumsum(size) - size), size)
     at += np.arange(len(at))
     return at, size
+
+
+def bounded(lists: Lists, length: NDArray[np.uint16]) -> Postings:
+    """length: (n,) words in each row."""
+    import numpy as np
+
+    start = np.cumsum(lists.size) - lists.size
+    relative = length[lists.row] / lists.count.astype(np.float32)
+    most = np.maximum.reduceat(lists.count, start)
+    return Postings(lists, most, np.minimum.reduceat(relative, start).astype(np.float32))
