@@ -148,6 +148,7 @@ class _Placed:
         mine = np.isin(self.segment["shelf"], shelves)
         sizes = np.diff(self.segment["posting_start"][self.segment["word_start"]])
         found[np.searchsorted(shelves, self.segment["shelf"][mine])] = sizes[mine]
+        self.segment.release()
         return found
 
     def postings_between(self, piece: _Range, shelves: Ints, cuts: NDArray[np.uint64]) -> Ints:
@@ -156,7 +157,9 @@ class _Placed:
 
         _, first, last = self._words(piece, shelves)
         at = first + np.searchsorted(self.segment["word"][first:last], cuts)
-        return np.diff(self.segment["posting_start"][np.r_[first, at, last]])
+        sizes = np.diff(self.segment["posting_start"][np.r_[first, at, last]])
+        self.segment.release()
+        return sizes
 
     def lists(self, piece: _Range, shelves: Ints) -> Lists:
         """The posting lists of the kept rows, with the rows that they become."""
