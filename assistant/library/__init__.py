@@ -14,7 +14,8 @@ ann.py         the FAISS index of a large shelf
 writer.py      one run: put, remove, publish
 compaction.py  which segments a run rewrites
 build.py       writes segments
-postings.py    sorts the words of a segment
+merge.py       the rows of several segments as those of one
+postings.py    brings posting lists into order
 segment.py     the file of a segment
 catalog.py     documents, items, shelves, segments; the only truth
 database.py    SQLite with checksums

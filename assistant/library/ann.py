@@ -31,8 +31,13 @@ _LEAST_PROBED = 128
 them it was 0.956 and 0.963."""
 
 
-def encode(rows: int, vectors: Callable[[], Iterable[NDArray[np.float16]]]) -> NDArray[np.uint8]:
-    """The serialised index over `rows` vectors, which `vectors()` gives in pieces; row i of it is vector i."""
+def write(
+    rows: int, vectors: Callable[[], Iterable[NDArray[np.float16]]], add: Callable[[NDArray[np.uint8]], None]
+) -> None:
+    """Gives the serialised index over `rows` vectors to `add`, in pieces.
+
+    `vectors()` gives them in pieces; row i of the index is vector i.
+    """
     import faiss
     import numpy as np
 
@@ -41,15 +46,28 @@ def encode(rows: int, vectors: Callable[[], Iterable[NDArray[np.float16]]]) -> N
     kind = f"IVF{lists},RaBitQfs" if lists else "RaBitQfs"
     index = faiss.index_factory(dimensions, kind, faiss.METRIC_INNER_PRODUCT)
     stride = max(1, rows // (lists * _TRAINING_ROWS_PER_LIST or _COARSE_ROWS))
-    index.train(np.concatenate([piece[::stride].astype(np.float32) for piece in vectors()]))
+    _train(index, np.concatenate([piece[::stride].copy() for piece in vectors()], dtype=np.float32))
     for piece in vectors():
         index.add(piece.astype(np.float32))
-    codes: NDArray[np.uint8] = faiss.serialize_index(index)
-    return codes
+
+    def taken(piece: bytes) -> int:
+        add(np.frombuffer(piece, np.uint8))
+        return len(piece)
+
+    faiss.write_index(index, faiss.PyCallbackIOWriter(taken))  # type: ignore[attr-defined]  # the stub lacks it
+
+
+def _train(index: Any, sample: FloatArray) -> None:
+    import faiss
+
+    if hasattr(index, "nlist"):  # its codes learn nothing, but FAISS would copy the whole sample for them
+        index.train_q1(len(sample), faiss.swig_ptr(sample), False, index.metric_type)
+        sample = sample[:1]
+    index.train(sample)
 
 
 class Codes:
-    """An index that `encode` made."""
+    """An index that `write` made."""
 
     def __init__(self, codes: NDArray[np.uint8]) -> None:
         import faiss

@@ -7,7 +7,7 @@ on this shelf alone, and packs give the same results however they are arranged: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 LARGE = 2_048
 """Rows in packs from which on a shelf gets segments of its own."""
 LARGEST = 1_000_000
-"""A segment with more rows than this is not merged with others any more."""
+"""A segment with more rows than this is not merged with others any more, and none is made with twice as many: so the
+memory that a run needs does not grow with the library."""
 _RATIO = 3
 _MOST_DEAD = 0.25
 """Share of dead rows from which on a segment is rewritten."""
@@ -55,3 +56,25 @@ def to_rewrite(segments: Sequence[Live], new_rows: int = 0) -> list[Live]:
             merged = place
         smaller += held.rows
     return by_size[:merged] + [held for held in by_size[merged:] if held.wasteful]
+
+
+def parts(held: Sequence[Live]) -> Iterator[list[Live]]:
+    """The same rows in the same order, divided among as many segments as they should fill."""
+    import numpy as np
+
+    rows = sum(one.rows for one in held)
+    room = most = -(-rows // max(1, rows // LARGEST))
+    part: list[Live] = []
+    for one in held:
+        left = np.flatnonzero(one.shown)
+        while len(left):
+            shown = np.zeros(one.segment.rows, np.bool_)
+            shown[left[:room]] = True
+            part.append(Live(one.segment, shown))
+            taken, left = min(room, len(left)), left[room:]
+            room -= taken
+            if not room:
+                yield part
+                room, part = most, []
+    if part:
+        yield part

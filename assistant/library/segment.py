@@ -30,7 +30,7 @@ import math
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -65,14 +65,25 @@ class SegmentWriter:
 
     def add(self, name: str, blocks: Iterable[NDArray[Any]]) -> None:
         """One array, in pieces along its first axis; at least one piece, which may be empty."""
+        with self.array(name) as add:
+            for block in blocks:
+                add(block)
+
+    @contextmanager
+    def array(self, name: str) -> Iterator[Callable[[NDArray[Any]], None]]:
+        """One array, to be given in pieces to what this yields, as to `add`."""
         start = self._stream.tell()
         digest = xxhash.xxh3_64()
         rows, dtype, tail = 0, "", ()
-        for block in blocks:
+
+        def add(block: NDArray[Any]) -> None:
+            nonlocal rows, dtype, tail
             data = block.data if block.flags.c_contiguous else block.tobytes()
             digest.update(data)
             self._stream.write(data)
             rows, dtype, tail = rows + len(block), block.dtype.str, block.shape[1:]
+
+        yield add
         padding = bytes(-self._stream.tell() % _ALIGN)
         digest.update(padding)
         self._stream.write(padding)

@@ -44,7 +44,7 @@ class KnownVectors:
         self._named = named
         self._left = left
         self._recent: dict[bytes, Halves] = {}
-        self._segments: list[tuple[Segment, NDArray[np.int64], Hashes]] = []
+        self._segments: list[tuple[Segment, NDArray[np.uint32], Hashes]] = []
 
     def _open(self) -> None:
         """Not before something is to be embedded: most runs find nothing new."""
@@ -61,8 +61,9 @@ class KnownVectors:
         import numpy as np
 
         first = held["text"][:, 0]
-        order = np.argsort(first, kind="stable")
-        self._segments.append((held, order, first[order]))
+        order = np.argsort(first, kind="stable").astype(np.uint32)
+        self._segments.append((held, order, first[order]))  # 12 bytes a row
+        held.release()
         self._recent.clear()
 
     def embed(self, texts: Sequence[str], hashes: Hashes) -> Halves:
@@ -90,7 +91,7 @@ class KnownVectors:
     @staticmethod
     def _look_up(
         held: Segment,
-        order: NDArray[np.int64],
+        order: NDArray[np.uint32],
         sorted_first: Hashes,
         hashes: Hashes,
         rows: Halves,
@@ -101,7 +102,11 @@ class KnownVectors:
 
         wanted = missing.nonzero()[0]
         at = np.minimum(np.searchsorted(sorted_first, hashes[wanted, 0]), len(order) - 1)
-        found = order[at]
+        near = sorted_first[at] == hashes[wanted, 0]
+        wanted, found = wanted[near], order[at[near]]
+        if not len(found):
+            return
         same = (held["text"][found] == hashes[wanted]).all(axis=1)
         rows[wanted[same]] = held["vector"][found[same]]
         missing[wanted[same]] = False
+        held.release()

@@ -19,9 +19,10 @@ import xxhash
 
 from assistant.embed import Embedder
 from assistant.library import build, catalog, compaction, database, recovery
-from assistant.library.build import NewRow, Source, Written
+from assistant.library.build import NewRow, Written
 from assistant.library.compaction import Live
 from assistant.library.lock import lock
+from assistant.library.merge import Source
 from assistant.library.segment import Segment
 from assistant.library.vectors import KnownVectors, text_hashes
 from assistant.library.words import counted
@@ -147,7 +148,7 @@ class Writer:
             text = passage_text(document.title, chunk.section, chunk.text)
             order = xxhash.xxh3_64_intdigest((place + str(i)).encode())
             self._pending.append((shelf, number, i, order, text))
-        if len(self._pending) >= _EMBED_AT_ONCE:
+        while len(self._pending) >= _EMBED_AT_ONCE:
             self._embed()
 
     def remove(self, source: str, key: str) -> None:
@@ -206,13 +207,15 @@ class Writer:
             self._connection.execute(f"UPDATE item SET died = ? {where}", (self._next, source, key))
 
     def _embed(self) -> None:
-        texts = [text for *_, text in self._pending]
+        """Embeds what is pending, of a very long document only the first part."""
+        now = self._pending if len(self._pending) < 2 * _EMBED_AT_ONCE else self._pending[:_EMBED_AT_ONCE]
+        texts = [text for *_, text in now]
         hashes = text_hashes(texts)
         vectors: Halves = self._known.embed(texts, hashes)
-        for (*place, text), digest, vector in zip(self._pending, hashes, vectors, strict=True):
+        for (*place, text), digest, vector in zip(now, hashes, vectors, strict=True):
             shelf, document, number, order = place
             self._new.append(NewRow(shelf, document, number, order, digest, *counted(text), vector))
-        self._pending.clear()
+        self._pending = self._pending[len(now) :]
         if len(self._new) >= _SEGMENT_ROWS:
             self._write_pack()
 
@@ -230,7 +233,7 @@ class Writer:
         )
 
     def _write_segments(self) -> None:
-        if self._pending:
+        while self._pending:
             self._embed()
         self._write_pack()
         self._bury()
@@ -253,11 +256,12 @@ class Writer:
             self._rewrite(chosen, moving, own=True)
 
     def _rewrite(self, segments: Sequence[Live], moving: Sequence[Live] = (), *, own: bool) -> None:
-        """Writes a segment of all these rows and ends these segments; of `moving` only the rows end."""
-        held = [one for one in (*segments, *moving) if one.rows]
-        if held:
-            codes = own and sum(one.rows for one in held) > compaction.LARGE
-            self._name(build.write_merged(self._folder, [Source(one.segment, one.shown) for one in held], codes=codes))
+        """Writes all these rows anew and ends these segments; of `moving` only the rows end."""
+        held = [*segments, *moving]
+        codes = own and sum(one.rows for one in held) > compaction.LARGE
+        for part in compaction.parts(held):
+            sources = [Source(one.segment, one.shown) for one in part]
+            self._name(build.write_merged(self._folder, sources, codes=codes))
         for one in segments:
             self._end_segment(one.segment.name)
         for one in moving:
@@ -276,6 +280,7 @@ class Writer:
             document = held.segment["document"]
             at = np.minimum(np.searchsorted(gone, document), len(gone) - 1)
             self._entomb(held.segment.name, held.shown & (gone[at] == document))
+            held.segment.release()
 
     def _entomb(self, segment: str, rows: NDArray[np.bool_]) -> None:
         import numpy as np

@@ -273,6 +273,43 @@ class Dying:
         return self._embedder.embed_passages(texts)
 
 
+class Counting(Dying):
+    """An embedder that notes how many texts it was given at once."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder, 10**9)
+        self.sizes: list[int] = []
+
+    def embed_passages(self, texts: Sequence[str]) -> FloatArray:
+        self.sizes.append(len(texts))
+        return super().embed_passages(texts)
+
+
+def test_a_long_document_is_embedded_in_pieces(
+    tmp_path: Path, embedder: Embedder, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assistant.library import writer as room
+
+    monkeypatch.setattr(room, "_EMBED_AT_ONCE", 10)
+    monkeypatch.setattr(room, "_SEGMENT_ROWS", 20)
+    counting = Counting(embedder)
+    texts = [f"text number {n}" for n in range(75)]
+    document = make("long", "\n".join(texts))
+    starts = [
+        document.text.index(text + "\n") if text != texts[-1] else len(document.text) - len(text) for text in texts
+    ]
+    chunks = [Chunk(start, start + len(text), text, (), None) for start, text in zip(starts, texts, strict=True)]
+    with Library.open_or_create(tmp_path, counting).writer(counting) as writer:
+        writer.put(document, chunks)
+        writer.publish()
+    assert max(counting.sizes) < 20
+    assert sum(counting.sizes) == 75
+    assert len(list((tmp_path / "segments").iterdir())) == 1
+    with Library.open(tmp_path).view(()) as view:
+        assert len(view.search_lexical("text number", 100)) == 75
+    assert dense_hits(Library.open(tmp_path), embedder, "text number 40")
+
+
 def test_a_stopped_run_leaves_what_it_embedded(
     tmp_path: Path, embedder: Embedder, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assistant.library import Library, compaction
+from assistant.library import Library, compaction, merge
 from assistant.library.view import View
 from assistant.types import EVERYONE, PUBLIC, Access, Chunk, Document, Item
 
@@ -70,6 +70,9 @@ def _small_segments() -> Any:
     """Every kind of segment within a few chunks: the constants are the only thing that is changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compaction, "LARGE", 12)
+        patch.setattr(compaction, "LARGEST", 15)
+        patch.setattr(merge, "_JOIN_AT_ONCE", 30)
+        patch.setattr(merge, "_COPY_AT_ONCE", 7)
         yield
 
 
