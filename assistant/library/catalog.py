@@ -127,7 +127,7 @@ def create(folder: Path, meta_values: dict[str, str]) -> None:
             values = {"format": str(FORMAT), "generation": "0", "previous": "", "published": "0", **meta_values}
             connection.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
             connection.execute("COMMIT")
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()  # an error may come after its row
         finally:
             connection.close()
     work.replace(folder / FILE)

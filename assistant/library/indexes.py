@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
+_GIVEN_BACK = 8
+"""Vectors whose memory is given back for each one that is read."""
+
+
 class Indexes:
     """See the module. `dead` names the rows of each segment that a generation does not show."""
 
@@ -73,6 +77,7 @@ class Indexes:
         """Words in a row that is shown, in the mean."""
         self.length = length
         """(rows,) words in each row."""
+        self._given_back = (0, 0)
         self.holding: dict[int, int] = {}
         """In how many shown rows a word stands, as far as it was counted; only kept where there are dead rows."""
 
@@ -142,6 +147,18 @@ class Indexes:
         import numpy as np
 
         (held,) = self.gather(rows, "vector")
+        self._give_back(_GIVEN_BACK * len(rows))
         # numpy converts half precision one number at a time, FAISS eight.
         decoder = faiss.IndexScalarQuantizer(held.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         return np.asarray(decoder.sa_decode(np.ascontiguousarray(held).view(np.uint8)))
+
+    def _give_back(self, rows: int) -> None:
+        """Gives back the memory of so many vectors, the next ones of all at each call.
+
+        The system maps sixteen pages for each that is read, so that searches come to map all vectors.
+        """
+        part, first = self._given_back
+        held = self._parts[part].segment
+        held.release_rows("vector", first, first + rows)
+        ended = first + rows >= held.rows
+        self._given_back = ((part + 1) % len(self._parts), 0) if ended else (part, first + rows)

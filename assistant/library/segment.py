@@ -174,6 +174,12 @@ class Segment:
         """Gives back the memory of pages that were read: they count as this process's until then."""
         self._bytes.madvise(mmap.MADV_DONTNEED)
 
+    def release_rows(self, name: str, first: int, last: int) -> None:
+        """The same for these rows of an array."""
+        place = self._arrays[name]
+        size = (place["end"] - place["offset"]) // place["shape"][0]
+        self._forget(place["offset"] + size * first, min(place["offset"] + size * last, place["end"]))
+
     def check(self) -> None:
         """Reads every array whole; raises LibraryDamaged that names the file and the array."""
         for name in self._arrays:
