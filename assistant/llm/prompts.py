@@ -1,8 +1,7 @@
 """What the language model is told: the rules, the question, and what the library says.
 
 A model that can read much is shown whole passages and writes. A small one is shown only the sentences that answer best
-and copies: of 24 questions about the demonstration documents, SmolLM2-135M then answered 13 rightly after the check in
-a trial without the rules below, and 1 when it was shown passages with an example of an answer.
+and copies: shown passages with an example of an answer, SmolLM2-135M answered 1 of 24 questions rightly after the check.
 """
 
 from __future__ import annotations
