@@ -1,7 +1,8 @@
 """What the language model is told: the rules, the question, and what the library says.
 
-A model that can read much is shown whole passages and writes. A small one is shown only the sentences that answer best
-and copies: shown passages with an example of an answer, SmolLM2-135M answered 1 of 24 questions rightly after the check.
+A model that can read much is shown whole passages and writes. A small one is shown only the sentences that answer
+best and copies: shown passages with an example of an answer, SmolLM2-135M answered 1 of 24 questions rightly after
+the check.
 """
 
 from __future__ import annotations
