@@ -20,11 +20,11 @@ def fuse(rankings: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
     Best first, equal scores by `Hit.order`. Cormack, Clarke and Buettcher, "Reciprocal rank fusion outperforms
     Condorcet and individual rank learning methods", SIGIR 2009, with ranks from 1.
     """
-    scores: dict[Hit, float] = defaultdict(float)
+    scores: dict[tuple[int, int, int], float] = defaultdict(float)
     for ranking in rankings:
         for rank, hit in enumerate(ranking, start=1):
-            scores[hit._replace(score=0)] += 1 / (k + rank)
-    hits = [chunk._replace(score=score) for chunk, score in scores.items()]
+            scores[hit[1:]] += 1 / (k + rank)
+    hits = [Hit(score, *chunk) for chunk, score in scores.items()]
     return sorted(hits, key=lambda hit: (-hit.score, hit.order))
 
 

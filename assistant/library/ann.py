@@ -80,10 +80,6 @@ class Codes:
 
     def search(self, query: FloatArray, limit: int) -> tuple[NDArray[np.int64], FloatArray]:
         """At most `limit` rows that are probably the nearest, with their estimated cosines. query: (dimensions,)."""
-        import faiss
-
-        # For one query, more threads mostly wait for each other: on a busy machine that took 10 to 20 times longer.
-        faiss.omp_set_num_threads(1)
         estimated, rows = self._index.search(query.reshape(1, -1), min(limit, self._rows))
         found = rows[0] >= 0
         return rows[0][found], estimated[0][found]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assistant.library import ann, gpu
+from assistant.library.indexes import exhaustive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,17 +29,21 @@ def search(indexes: Indexes, query: FloatArray, limit: int) -> tuple[FloatArray,
 
     query: (dimensions,) unit vector.
     """
+    import faiss
     import numpy as np
 
+    # For one query, more threads mostly wait for each other: on a busy machine that took 10 to 20 times longer.
+    faiss.omp_set_num_threads(1)
     if indexes.device == "gpu" and 2 * limit <= gpu.MOST_HITS:
         rows = _compared(*indexes.on_gpu, query, limit, gpu.UNSURE)
     else:
         rows = np.concatenate([_compared(*indexes.scanned, query, limit, _UNSURE), _coded(indexes, query, limit)])
-    cosines = (indexes.vectors(rows) * query).sum(axis=1, dtype=np.float32) if len(rows) else np.empty(0, np.float32)
-    if len(rows) > limit:
-        best = cosines >= np.partition(cosines, len(rows) - limit)[len(rows) - limit]
-        rows, cosines = rows[best], cosines[best]
-    return cosines, rows
+    if not len(rows):
+        return np.empty(0, np.float32), rows
+    found = exhaustive(indexes.vectors(rows)).search(query.reshape(1, -1), len(rows))
+    cosines, places = found[0][0], found[1][0]
+    wanted = len(rows) if len(rows) <= limit else np.count_nonzero(cosines >= cosines[limit - 1])
+    return cosines[:wanted], rows[places[:wanted]]
 
 
 def _compared(index: Any, rows: Ints, query: FloatArray, limit: int, unsure: float) -> Ints:
@@ -46,13 +51,10 @@ def _compared(index: Any, rows: Ints, query: FloatArray, limit: int, unsure: flo
 
     unsure: how far its cosines may be off.
     """
-    import faiss
     import numpy as np
 
     if index is None or not len(rows):
         return np.empty(0, np.int64)
-    # For one query, more threads mostly wait for each other: on a busy machine that took 10 to 20 times longer.
-    faiss.omp_set_num_threads(1)
     ask = limit
     while True:
         ask = min(2 * ask, len(rows))

@@ -41,7 +41,7 @@ def load(indexes: Indexes, make: Callable[[int], Any] = flat_index) -> tuple[Any
     rows = indexes.alive.nonzero()[0]
     if not len(rows):
         return None, rows
-    index = make(indexes.vectors(rows[:1]).shape[1])
+    index = make(indexes.dimensions)
     for first in range(0, len(rows), _COPY_AT_ONCE):
-        index.add(np.ascontiguousarray(indexes.vectors(rows[first : first + _COPY_AT_ONCE])))
+        index.add(indexes.vectors(rows[first : first + _COPY_AT_ONCE]).astype(np.float32))
     return index, rows

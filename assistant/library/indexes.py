@@ -6,7 +6,7 @@ nothing which a caller may not read is scored, counted or weighed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,13 +19,8 @@ if TYPE_CHECKING:
 
     from assistant.library.ann import Codes
     from assistant.library.segment import Segment
-    from assistant.types import FloatArray
 
     Ints = NDArray[np.int64]
-
-
-_GIVEN_BACK = 8
-"""Vectors whose memory is given back for each one that is read."""
 
 
 class Indexes:
@@ -77,12 +72,22 @@ class Indexes:
         """Words in a row that is shown, in the mean."""
         self.length = length
         """(rows,) words in each row."""
-        self._given_back = (0, 0)
         self.holding: dict[int, int] = {}
         """In how many shown rows a word stands, as far as it was counted; only kept where there are dead rows."""
 
     def gather(self, rows: Ints, *names: str) -> list[NDArray[Any]]:
         """The entries of these arrays of the segments for these rows."""
+        import numpy as np
+
+        samples = [self._parts[0].segment[name] for name in names]
+        found = [np.empty((len(rows), *sample.shape[1:]), sample.dtype) for sample in samples]
+        for segment, mine, own_rows in self._by_segment(rows):
+            for name, out in zip(names, found, strict=True):
+                out[mine] = segment[name][own_rows]
+        return found
+
+    def _by_segment(self, rows: Ints) -> Iterator[tuple[Segment, Ints, Ints]]:
+        """Each segment that has any of the rows, the places of these in `rows`, and their numbers in the segment."""
         import numpy as np
 
         block = np.searchsorted(self._block_start, rows, "right") - 1
@@ -91,14 +96,14 @@ class Indexes:
         order = np.argsort(part, kind="stable")
         parts, starts = np.unique(part[order], return_index=True)
         cuts = [*starts.tolist(), len(rows)]
-        samples = [self._parts[0].segment[name] for name in names]
-        found = [np.empty((len(rows), *sample.shape[1:]), sample.dtype) for sample in samples]
         for i, first, last in zip(parts.tolist(), cuts, cuts[1:], strict=False):
             mine = order[first:last]
-            at = local[mine]
-            for name, out in zip(names, found, strict=True):
-                out[mine] = self._parts[i].segment[name][at]
-        return found
+            yield self._parts[i].segment, mine, local[mine]
+
+    @cached_property
+    def dimensions(self) -> int:
+        """Of the vectors."""
+        return int(self._parts[0].segment["vector"].shape[1])
 
     def words(self, hashes: NDArray[np.uint64]) -> Words:
         """Where each of these words stands."""
@@ -119,7 +124,6 @@ class Indexes:
     @cached_property
     def scanned(self) -> tuple[Any, Ints]:
         """A FAISS index over the vectors of all other rows that are shown, and the rows that they belong to."""
-        import faiss
         import numpy as np
 
         codes, rows = [], [np.empty(0, np.int64)]
@@ -134,31 +138,24 @@ class Indexes:
                 rows.append(mine + shift)
         if not codes:
             return None, rows[0]
-        held = np.concatenate(codes)
-        kind = faiss.ScalarQuantizer.QT_fp16
-        index = faiss.IndexScalarQuantizer(held.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
-        faiss.copy_array_to_vector(held.view(np.uint8).ravel(), index.codes)
-        index.ntotal, index.is_trained = len(held), True
-        return index, np.concatenate(rows)
+        return exhaustive(np.concatenate(codes)), np.concatenate(rows)
 
-    def vectors(self, rows: Ints) -> FloatArray:
-        """(len(rows), dimensions)."""
-        import faiss
+    def vectors(self, rows: Ints) -> NDArray[np.float16]:
+        """(len(rows), dimensions), as stored."""
         import numpy as np
 
-        (held,) = self.gather(rows, "vector")
-        self._give_back(_GIVEN_BACK * len(rows))
-        # numpy converts half precision one number at a time, FAISS eight.
-        decoder = faiss.IndexScalarQuantizer(held.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-        return np.asarray(decoder.sa_decode(np.ascontiguousarray(held).view(np.uint8)))
+        held = np.empty((len(rows), self.dimensions), np.float16)
+        for segment, mine, own_rows in self._by_segment(rows):
+            held[mine] = segment.read("vector", own_rows)
+        return held
 
-    def _give_back(self, rows: int) -> None:
-        """Gives back the memory of so many vectors, the next ones of all at each call.
 
-        The system maps sixteen pages for each that is read, so that searches come to map all vectors.
-        """
-        part, first = self._given_back
-        held = self._parts[part].segment
-        held.release_rows("vector", first, first + rows)
-        ended = first + rows >= held.rows
-        self._given_back = ((part + 1) % len(self._parts), 0) if ended else (part, first + rows)
+def exhaustive(vectors: NDArray[np.float16]) -> Any:
+    """A FAISS index that compares all of these vectors, (n, dimensions), as they are."""
+    import faiss
+    import numpy as np
+
+    index: Any = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    faiss.copy_array_to_vector(vectors.view(np.uint8).ravel(), index.codes)
+    index.ntotal, index.is_trained = len(vectors), True
+    return index

@@ -30,6 +30,7 @@ import math
 import mmap
 import os
 import struct
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -38,10 +39,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import xxhash
 
-from assistant.errors import LibraryDamaged
-from assistant.library.disk import whole_file
+from assistant.errors import LibraryDamaged, LibraryError
+from assistant.library.disk import allow_many_open_files, whole_file
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from assistant.library.ann import Codes
@@ -114,22 +116,27 @@ class Segment:
     """An open segment. Its arrays are memory-mapped; `segment["word"]` raises LibraryDamaged for a flipped byte."""
 
     def __init__(self, folder: Path, name: str, digest: str | None) -> None:
-        """Raises SegmentMissing where there is no such file, LibraryDamaged where it is not the one of `digest`.
+        """Raises SegmentMissing where there is no such file, LibraryDamaged where it is not the one of `digest`,
+        LibraryError where the system does not let it be read.
 
         Without a digest any whole segment will do.
         """
         self.name = name
         self.file = folder / FOLDER / (name + SUFFIX)
         self._checked: dict[str, NDArray[Any]] = {}
+        allow_many_open_files()
         try:
-            stream = self.file.open("rb")
+            with self.file.open("rb") as stream:
+                self._arrays = self._read_footer(stream, digest)
+                self._bytes = mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ)
+                self._descriptor = os.dup(stream.fileno())  # soon its name may be gone, which a reader must not notice
         except FileNotFoundError as error:
             raise SegmentMissing(
                 f"The segment {self.file} is missing. Restore it from a copy, or index again into a new folder."
             ) from error
-        with stream:
-            self._arrays = self._read_footer(stream, digest)
-            self._bytes = mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ)
+        except OSError as error:
+            raise LibraryError(f"The segment {self.file} cannot be read: {error}.") from error
+        weakref.finalize(self, os.close, self._descriptor)
         self.rows: int = self._arrays["document"]["shape"][0]
 
     def _read_footer(self, stream: BinaryIO, digest: str | None) -> dict[str, dict[str, Any]]:
@@ -156,6 +163,23 @@ class Segment:
             self._checked[name] = self._map(name)
         return self._checked[name]
 
+    def read(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The same as `self[name][rows]`, without the memory of a mapping.
+
+        For each page of a mapping that is touched the system maps sixteen, so that searches would come to map all.
+        """
+        import numpy as np
+
+        mapped = self[name]
+        size, start = mapped[:1].nbytes, self._arrays[name]["offset"]
+        first = np.flatnonzero(np.diff(rows, prepend=-2) != 1)  # of each run of rows that follow each other
+        lengths, offsets = size * np.diff(first, append=len(rows)), start + size * rows[first]
+        runs = zip(lengths.tolist(), offsets.tolist(), strict=True)
+        data = b"".join([os.pread(self._descriptor, length, offset) for length, offset in runs])
+        if len(data) != size * len(rows):
+            raise self._damaged("it was cut while it was open")
+        return np.frombuffer(data, mapped.dtype).reshape(len(rows), *mapped.shape[1:])
+
     def __contains__(self, name: str) -> bool:
         return name in self._arrays
 
@@ -174,12 +198,6 @@ class Segment:
         """Gives back the memory of pages that were read: they count as this process's until then."""
         self._bytes.madvise(mmap.MADV_DONTNEED)
 
-    def release_rows(self, name: str, first: int, last: int) -> None:
-        """The same for these rows of an array."""
-        place = self._arrays[name]
-        size = (place["end"] - place["offset"]) // place["shape"][0]
-        self._forget(place["offset"] + size * first, min(place["offset"] + size * last, place["end"]))
-
     def check(self) -> None:
         """Reads every array whole; raises LibraryDamaged that names the file and the array."""
         for name in self._arrays:
@@ -197,8 +215,7 @@ class Segment:
             raise self._damaged(f"the checksum of its array {name!r} is wrong")
 
     def _forget(self, start: int, end: int) -> None:
-        """Pages that were only looked at once should not count as this process's memory. The file itself is not opened
-        again for that: by now its name may be gone, which a reader must not notice."""
+        """Pages that were only looked at once should not count as this process's memory."""
         first = start - start % mmap.PAGESIZE
         self._bytes.madvise(mmap.MADV_DONTNEED, first, end - first)
 

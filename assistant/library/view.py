@@ -91,12 +91,15 @@ class View:
 
     def _hits(self, found: tuple[Any, Any]) -> list[Hit]:
         """The rows that a search found, best first, equal scores by `order`."""
+        import numpy as np
+
         scores, rows = found
         if not len(rows):
             return []
-        fields = [array.tolist() for array in self._indexes.gather(rows, "document", "number", "order")]
-        hits = [Hit(*values) for values in zip(scores.tolist(), *fields, strict=True)]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.order))
+        document, number, order = self._indexes.gather(rows, "document", "number", "order")
+        best_first = np.lexsort((order, -scores))
+        columns = [column[best_first].tolist() for column in (scores, document, number, order)]
+        return [Hit(*values) for values in zip(*columns, strict=True)]
 
     def _wanted(self, search: Callable[[int], list[Hit]], limit: int, wanted: Filter) -> list[Hit]:
         """Asks for more until `limit` hits pass, or there are no more."""
