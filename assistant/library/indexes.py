@@ -7,11 +7,11 @@ nothing which a caller may not read is scored, counted or weighed.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from assistant.library import lookup
 from assistant.library.lookup import Part, Words
+from assistant.library.once import once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,7 +100,7 @@ class Indexes:
             mine = order[first:last]
             yield self._parts[i].segment, mine, local[mine]
 
-    @cached_property
+    @once
     def dimensions(self) -> int:
         """Of the vectors."""
         return int(self._parts[0].segment["vector"].shape[1])
@@ -109,19 +109,19 @@ class Indexes:
         """Where each of these words stands."""
         return lookup.find(self._parts, hashes)
 
-    @cached_property
+    @once
     def coded(self) -> list[tuple[Codes, int]]:
         """The indexes of large shelves, each with the number of its first row."""
         return [(p.segment.codes, int(p.shift[0])) for p in self._parts if p.segment.codes]
 
-    @cached_property
+    @once
     def on_gpu(self) -> tuple[Any, Ints]:
         """A FAISS index over all vectors that are shown, on a GPU, and the rows that they belong to."""
         from assistant.library import gpu
 
         return gpu.load(self)
 
-    @cached_property
+    @once
     def scanned(self) -> tuple[Any, Ints]:
         """A FAISS index over the vectors of all other rows that are shown, and the rows that they belong to."""
         import numpy as np

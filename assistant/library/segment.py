@@ -33,7 +33,6 @@ import struct
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -41,6 +40,7 @@ import xxhash
 
 from assistant.errors import LibraryDamaged, LibraryError
 from assistant.library.disk import allow_many_open_files, whole_file
+from assistant.library.once import once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,7 +183,7 @@ class Segment:
     def __contains__(self, name: str) -> bool:
         return name in self._arrays
 
-    @cached_property
+    @once
     def codes(self) -> Codes | None:
         """The FAISS index of a segment of one large shelf."""
         from assistant.library.ann import Codes

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,25 @@ def test_a_function_without_a_file_is_compiled_for_this_process() -> None:
     namespace: dict[str, Any] = {}
     exec("def twice(n): return 2 * n", namespace)
     assert compiled(namespace["twice"])(21) == 42
+
+
+FIRST_SEARCHES = """
+import sys
+from assistant.library.maxscore import shown
+import numpy as np
+for _ in range(2):
+    at = np.array([0])
+    print(shown(np.array([3], np.uint32), at, at + 1, at, np.ones(4, bool)))
+"""
+
+
+def test_it_says_once_on_a_machine_that_it_compiles(tmp_path: Path) -> None:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    for said in (1, 0):
+        command = [sys.executable, "-c", FIRST_SEARCHES]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        assert done.stdout.split() == ["1", "1"]
+        assert done.stderr.count("Compiling the search for this machine") == said
 
 
 @settings(max_examples=200, deadline=None)
