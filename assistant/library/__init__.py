@@ -3,9 +3,11 @@
 library.py     opened by many, written by one
 view.py        one generation, as one caller may see it
 indexes.py     the visible blocks of all segments, as one
-lookup.py      where the words of a question stand
-bm25.py        lexical search over them
-maxscore.py    its loops, compiled
+once.py        what is computed at its first use
+lookup.py      where the words of a question stand,
+locate.py      in compiled loops
+bm25.py        lexical search over them,
+maxscore.py    in compiled loops
 compiled.py    how numba compiles them
 dense.py       dense search over them
 gpu.py         the vectors on a GPU

@@ -31,23 +31,22 @@ _LEAST_PROBED = 128
 them it was 0.956 and 0.963."""
 
 
-def write(
-    rows: int, vectors: Callable[[], Iterable[NDArray[np.float16]]], add: Callable[[NDArray[np.uint8]], None]
-) -> None:
-    """Gives the serialised index over `rows` vectors to `add`, in pieces.
+def write(rows: Callable[[str], Iterable[NDArray[Any]]], add: Callable[[NDArray[np.uint8]], None]) -> None:
+    """Gives the serialised index over the vectors of some rows to `add`, in pieces.
 
-    `vectors()` gives them in pieces; row i of the index is vector i.
+    `rows(name)` gives the arrays "vector" and "order" of a segment in pieces; row i of the index is vector i. What the
+    index learns depends on the set of rows alone, not on where they stand.
     """
     import faiss
     import numpy as np
 
-    dimensions = next(iter(vectors())).shape[1]
-    lists = 2 ** round(math.log2(2 * math.sqrt(rows))) if rows >= _COARSE_ROWS else 0
+    dimensions = next(iter(rows("vector"))).shape[1]
+    order = np.concatenate(list(rows("order")))
+    lists = 2 ** round(math.log2(2 * math.sqrt(len(order)))) if len(order) >= _COARSE_ROWS else 0
     kind = f"IVF{lists},RaBitQfs" if lists else "RaBitQfs"
     index = faiss.index_factory(dimensions, kind, faiss.METRIC_INNER_PRODUCT)
-    stride = max(1, rows // (lists * _TRAINING_ROWS_PER_LIST or _COARSE_ROWS))
-    _train(index, np.concatenate([piece[::stride].copy() for piece in vectors()], dtype=np.float32))
-    for piece in vectors():
+    _train(index, _sample(rows("vector"), order, lists * _TRAINING_ROWS_PER_LIST or _COARSE_ROWS))
+    for piece in rows("vector"):
         index.add(piece.astype(np.float32))
 
     def taken(piece: bytes) -> int:
@@ -55,6 +54,19 @@ def write(
         return len(piece)
 
     faiss.write_index(index, faiss.PyCallbackIOWriter(taken))  # type: ignore[attr-defined]  # the stub lacks it
+
+
+def _sample(vectors: Iterable[NDArray[np.float16]], order: NDArray[np.uint64], most: int) -> FloatArray:
+    """The vectors of the rows that are first by `order`, which is a hash, in that order."""
+    import numpy as np
+
+    chosen = np.zeros(len(order), np.bool_)
+    chosen[np.argsort(order)[:most]] = True
+    taken, done = [], 0
+    for piece in vectors:
+        taken.append(piece[chosen[done : done + len(piece)]])
+        done += len(piece)
+    return np.concatenate(taken, dtype=np.float32)[np.argsort(order[chosen])]
 
 
 def _train(index: Any, sample: FloatArray) -> None:
@@ -79,7 +91,18 @@ class Codes:
             index.nprobe = max(_LEAST_PROBED, round(index.nlist * _PROBED))
 
     def search(self, query: FloatArray, limit: int) -> tuple[NDArray[np.int64], FloatArray]:
-        """At most `limit` rows that are probably the nearest, with their estimated cosines. query: (dimensions,)."""
-        estimated, rows = self._index.search(query.reshape(1, -1), min(limit, self._rows))
-        found = rows[0] >= 0
-        return rows[0][found], estimated[0][found]
+        """The `limit` rows that are probably the nearest, and all that seem as near as the last, with their estimated
+        cosines, descending; fewer where few are looked at. query: (dimensions,).
+
+        Equal vectors are often many, and chance must not choose between them.
+        """
+        ask = min(limit + 1, self._rows)
+        while True:
+            estimated, rows = self._index.search(query.reshape(1, -1), ask)
+            found = int((rows[0] >= 0).sum())
+            if found < ask or ask == self._rows or estimated[0][-1] < estimated[0][limit - 1]:
+                break
+            ask = min(2 * ask, self._rows)
+        if found > limit:
+            found = int((estimated[0][:found] >= estimated[0][limit - 1]).sum())
+        return rows[0][:found], estimated[0][:found]

@@ -37,9 +37,9 @@ def search(indexes: Indexes, hashes: Iterable[int], limit: int) -> tuple[Scores,
 
     numbers = np.array(sorted(set(hashes)), np.uint64)
     words = indexes.words(numbers)
-    holding = _holding(indexes, numbers, words)
-    rarity = np.array([idf(indexes.chunks, count) if count else 0.0 for count in holding.tolist()])
-    order = np.argsort(-rarity, kind="stable")[: np.count_nonzero(holding)]
+    counts = _holding(indexes, numbers, words)
+    rarity = np.array([idf(indexes.chunks, count) if count else 0.0 for count in counts.tolist()])
+    order = np.argsort(-rarity, kind="stable")[: np.count_nonzero(counts)]
     weights = (rarity[order] * (K1 + 1)).astype(np.float32)
     rests = np.r_[np.cumsum((weights * _greatest(indexes, words)[order])[::-1])[::-1], 0.0]
     norm = np.float32(K1 * (1 - B)), np.float32(K1 * B / indexes.average)
@@ -66,12 +66,15 @@ def holding(indexes: Indexes, number: int) -> int:
 
 def _holding(indexes: Indexes, numbers: NDArray[np.uint64], words: Words) -> Ints:
     """In how many shown rows each word stands."""
-    from assistant.library.maxscore import shown
+    import numpy as np
+
+    from assistant.library.locate import shown
 
     if not len(indexes.dead):
         return words.rows
     counts = words.rows.copy()
-    for n, number in enumerate(numbers.tolist()):
+    for n in np.flatnonzero(counts).tolist():
+        number = int(numbers[n])
         if number not in indexes.holding:
             indexes.holding[number] = sum(
                 shown(part.segment["posting_row"], first[:, n], size[:, n], part.shift, indexes.alive)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +113,7 @@ def _write(
         _add_postings(out, len(shelves), found)
         if codes:
             with out.array("codes") as add:
-                ann.write(count, partial(rows, "vector"), add)
+                ann.write(rows, add)
     return Written(name, out.digest, count)
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 LARGE = 2_048
 """Rows in packs from which on a shelf gets segments of its own."""
 LARGEST = 1_000_000
-"""A segment with more rows than this is not merged with others any more, and none is made with twice as many: so the
-memory that a run needs does not grow with the library."""
+"""A segment with so many rows is not merged with others any more, and those made have less than about twice as many: so
+the memory that a run needs does not grow with the library."""
 _RATIO = 3
 _MOST_DEAD = 0.25
 """Share of dead rows from which on a segment is rewritten."""
@@ -49,32 +49,29 @@ def to_rewrite(segments: Sequence[Live], new_rows: int = 0) -> list[Live]:
     Afterwards each segment has at least three times the rows of all that are smaller, so their number grows with the
     logarithm of the rows, and a row is copied about as often as there are segments.
     """
-    by_size = sorted(segments, key=lambda held: (held.rows, held.segment.name))
+    by_size = sorted(segments, key=lambda held: held.rows)
     smaller, merged = new_rows, 0
     for place, held in enumerate(by_size, start=1):
-        if _RATIO * smaller > held.rows and held.rows <= LARGEST:
+        if _RATIO * smaller > held.rows and held.rows < LARGEST:
             merged = place
         smaller += held.rows
     return by_size[:merged] + [held for held in by_size[merged:] if held.wasteful]
 
 
-def parts(held: Sequence[Live]) -> Iterator[list[Live]]:
-    """The same rows in the same order, divided among as many segments as they should fill."""
+def parts(held: Sequence[Live], *, own: bool) -> Iterator[list[Live]]:
+    """The same rows, divided among as many segments as they should fill.
+
+    A shelf's `own` rows are divided by their `order`, so that other shelves, which decide where rows stood in packs, do
+    not decide which come together. A pack gets whole shelves.
+    """
     import numpy as np
 
-    rows = sum(one.rows for one in held)
-    room = most = -(-rows // max(1, rows // LARGEST))
-    part: list[Live] = []
-    for one in held:
-        left = np.flatnonzero(one.shown)
-        while len(left):
-            shown = np.zeros(one.segment.rows, np.bool_)
-            shown[left[:room]] = True
-            part.append(Live(one.segment, shown))
-            taken, left = min(room, len(left)), left[room:]
-            room -= taken
-            if not room:
-                yield part
-                room, part = most, []
-    if part:
-        yield part
+    number = max(1, sum(one.rows for one in held) // LARGEST)
+    for part in range(number):
+        found = []
+        for one in held:
+            shelf, start = one.segment["shelf"], one.segment["row_start"]
+            key = one.segment["order"] if own else np.repeat(shelf, np.diff(start))
+            found.append(Live(one.segment, one.shown & (key % number == part)))
+        if any(one.rows for one in found):
+            yield [one for one in found if one.rows]

@@ -1,16 +1,17 @@
 """Functions that numba compiles: the few loops over postings that numpy could only do with copies.
 
-They are compiled at their first call on a machine, which takes some seconds, and kept beside the source, or in the
+They are compiled at the first search on a machine, which takes some seconds, and kept beside the source, or in the
 user's cache where that folder cannot be written. Arithmetic is that of the source: no reordering, no fused operations.
 """
 
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from numba import njit
+from numba import from_dtype, njit, types
 from numba.core import event
 
 P = ParamSpec("P")
@@ -19,13 +20,33 @@ R = TypeVar("R")
 _log = logging.getLogger(__name__)
 
 
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as machine code; it runs without Python's lock, so that other threads go on meanwhile."""
-    compile_: Callable[..., Callable[[Callable[P, R]], Callable[P, R]]] = njit
-    try:
-        return compile_(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # there is no folder to keep it in: each process compiles it anew
-        return compile_(nogil=True, error_model="numpy")(function)
+def array(dtype: Any, dimensions: int = 1, *, written: bool = False, strided: bool = False) -> types.Array:
+    """The type of an array argument. Without `written` it takes read-only arrays too, with `strided` any layout."""
+    return types.Array(from_dtype(dtype), dimensions, "A" if strided else "C", readonly=not written)
+
+
+def compiled(returns: Any, *arguments: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """The function as machine code for these types of numba; Python calls it, and other threads go on meanwhile.
+
+    There is one version for all layouts that occur: numba keeps each version in a file, and processes that made
+    different ones at the same time would mix these files up.
+    """
+
+    def compile_(function: Callable[P, R]) -> Callable[P, R]:
+        try:
+            kept: Callable[P, R] = njit(returns(*arguments), cache=True, nogil=True, error_model="numpy")(function)
+        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+            _log.warning("The compiled search cannot be kept, so each process compiles it anew: %s", error)
+            kept = njit(returns(*arguments), nogil=True, error_model="numpy")(function)
+        return kept
+
+    return compile_
+
+
+def part_of_compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that only compiled ones of the same module call."""
+    made: Callable[P, R] = njit(error_model="numpy")(function)
+    return made
 
 
 class _FirstCompiled(event.Listener):  # type: ignore[misc]  # numba has no types

@@ -79,5 +79,5 @@ def _coded(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
     shown = indexes.alive[rows]
     rows, estimated = rows[shown], estimated[shown]
     if len(rows) > wanted:
-        rows = rows[np.argpartition(-estimated, wanted)[:wanted]]
+        rows = rows[estimated >= np.partition(estimated, len(rows) - wanted)[len(rows) - wanted]]
     return np.asarray(rows)

@@ -68,8 +68,8 @@ class Indexes:
         self.alive[self.dead] = False
         self.chunks = self.rows - len(self.dead)
         held_words = int(length.sum(dtype=np.int64)) - int(length[self.dead].sum(dtype=np.int64))
-        self.average = held_words / self.chunks if self.chunks else 1.0
-        """Words in a row that is shown, in the mean."""
+        self.average = held_words / self.chunks if held_words else 1.0
+        """Words in a row that is shown, in the mean; 1 where there are none."""
         self.length = length
         """(rows,) words in each row."""
         self.holding: dict[int, int] = {}

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Part:
     """The visible `blocks` of a segment. `word_low`, `word_high`: where the words of each start and end; `end`: where
-    their rows end; `shift`: what to
-    add to a row of the segment to get its number among all visible rows."""
+    their rows end; `shift`: what to add to a row of the segment to get its number among all visible rows."""
 
     segment: Segment
     blocks: Ints
@@ -52,7 +51,7 @@ def find(parts: Sequence[Part], hashes: NDArray[np.uint64]) -> Words:
     """The postings of each of these words."""
     import numpy as np
 
-    from assistant.library.maxscore import locate
+    from assistant.library.locate import locate
 
     places = []
     rows = np.zeros(len(hashes), np.int64)

@@ -1,4 +1,4 @@
-"""The loops of lexical search, compiled: where words stand in the blocks of a segment, and the best of their rows.
+"""The best rows of a segment for the words of a question, in compiled loops.
 
 Turtle and Flood, "Query evaluation: strategies and optimizations", Information Processing & Management 31(6), 1995
 (MaxScore): words are ordered from the rarest to the commonest; once enough rows have been found, those words that even
@@ -8,12 +8,13 @@ windows, so that all that is scattered (sums, lengths, counts) stays in the proc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba.cpython.unsafe.numbers import trailing_zeros
+from numba import types
+from numba.cpython.unsafe.numbers import trailing_zeros  # numba offers this processor instruction nowhere else
 
-from assistant.library.compiled import compiled
+from assistant.library.compiled import array, compiled, part_of_compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,149 +28,37 @@ _WINDOW = 4_096
 """Rows in a window; a multiple of 64."""
 _SPREAD = 16
 """How many times longer it takes to look for a row among a word's postings than to write one of them to its place."""
-_ROUNDING = 1e-5
-"""More than the same terms differ, relatively, when summed in two ways."""
+_ROUNDING = 1e-6
+"""More than the bound of a word and the term that reaches it differ, relatively, and"""
+_ROUNDING_PER_WORD = 6e-8
+"""half a unit in the last place of float32 for each word: sums of equal terms are all rounded to the same side."""
 
 
-@compiled
-def locate(
-    word: NDArray[np.uint64],
-    posting_start: Ints,
-    most: Bytes,
-    shortest: Scores,
-    low: Ints,
-    high: Ints,
-    hashes: NDArray[np.uint64],
-    largest: Bytes,
-    least: Scores,
-) -> tuple[Ints, Ints]:
-    """Where each word's postings start in each block, and how many they are: (blocks, words).
-
-    word, posting_start, most, shortest: of a segment. low, high: (blocks,), the block's place in `word`. `largest` and
-    `least` are raised and lowered to what the words have in `most` and `shortest`.
-    """
-    first, size = np.zeros((len(low), len(hashes)), np.int64), np.zeros((len(low), len(hashes)), np.int64)
-    for block in range(len(low)):
-        for n in range(len(hashes)):
-            at = _place(word, low[block], high[block], hashes[n])
-            if at < high[block] and word[at] == hashes[n]:
-                first[block, n] = posting_start[at]
-                size[block, n] = posting_start[at + 1] - posting_start[at]
-                largest[n] = max(largest[n], most[at])
-                least[n] = min(least[n], shortest[at])
-    return first, size
-
-
-@compiled
-def _place(word: NDArray[np.uint64], low: int, high: int, wanted: np.uint64) -> Any:
-    """The first place in the ascending word[low:high] with `wanted` or more, `high` where there is none.
-
-    Hashes are spread evenly, so it is near where its value says: few of the processor's cache lines are read.
-    """
-    if low == high:
-        return high
-    guess: Any = low + np.int64(((wanted >> np.uint64(32)) * np.uint64(high - low)) >> np.uint64(32))
-    step = 4
-    first, last = guess, guess
-    if word[guess] < wanted:
-        while last < high and word[last] < wanted:
-            first = last + 1
-            last += step
-            step *= 2
-        last = min(last, high)
-    else:
-        while first > low and word[first - 1] >= wanted:
-            last = first - 1
-            first -= step
-            step *= 2
-        first = max(first, low)
-    while first < last:
-        middle = (first + last) // 2
-        if word[middle] < wanted:
-            first = middle + 1
-        else:
-            last = middle
-    return first
-
-
-@compiled
-def shown(row: Rows, first: Ints, size: Ints, shift: Ints, alive: NDArray[np.bool_]) -> int:
-    """How many of one word's postings are of shown rows. first, size, shift: (blocks,)."""
-    count = 0
-    for block in range(len(first)):
-        for i in range(first[block], first[block] + size[block]):
-            count += alive[np.int64(row[i]) + shift[block]]
-    return count
-
-
-@compiled
-def collect(
-    row: Rows,
-    count: Bytes,
-    first: Ints,
-    size: Ints,
-    end: Ints,
-    shift: Ints,
-    length: NDArray[np.uint16],
+@part_of_compiled
+def _keep_best(
+    near: Ints,
+    near_scores: Scores,
+    close: int,
+    start: int,
     alive: NDArray[np.bool_],
-    norm: tuple[np.float32, np.float32],
-    weights: Scores,
-    rests: NDArray[np.float64],
     best: Scores,
     rows: Ints,
     scores: Scores,
     found: int,
 ) -> tuple[Ints, Scores, int]:
-    """Adds the rows of a segment that may be among the best to the `found` first entries of `rows` and `scores`.
-
-    row, count: the segment's postings. first, size: (blocks, words), where those of each word start, and how many they
-    are. end: (blocks,), where the rows of each block end. shift: (blocks,), what to add to a row to get its number
-    among all visible rows, as `length` and `alive` have them. A word adds weight * count / (norm[0] + norm[1] * length
-    + count) to a row's score. rests: (words + 1,), what the words from each on can add at most. best: the best scores
-    so far as a binary heap, the least first. Returns rows and scores, which may be new arrays, and how many count.
-    """
-    sums, norms = np.zeros(_WINDOW, np.float32), np.empty(_WINDOW, np.float32)
-    touched, counts = np.zeros(_WINDOW // 64, np.uint64), np.zeros(_WINDOW, np.uint8)
-    # One more than there can be, as what is written last may not count.
-    near, near_scores = np.empty(_WINDOW + 1, np.int64), np.empty(_WINDOW + 1, np.float32)
-    at, stop = np.empty(len(weights), np.int64), np.empty(len(weights), np.int64)
-    read = len(weights)
-    for block in range(len(shift)):
-        for n in range(len(weights)):
-            at[n] = first[block, n]
-            stop[n] = at[n] + size[block, n]
-        while True:
-            while read > 0 and rests[read - 1] < best[0] * (1 - _ROUNDING):
-                read -= 1
-            base = _next_row(row, at, stop, read)
-            if base < 0:
-                break
-            start = base + shift[block]
-            for place in range(min(_WINDOW, end[block] - base)):
-                norms[place] = norm[0] + norm[1] * np.float32(length[start + place])
-            for n in range(read):
-                at[n] = _add(row, count, at[n], stop[n], base, weights[n], norms, sums, touched)
-            close = _take(touched, sums, best[0] * (1 - _ROUNDING) - rests[read], near, near_scores)
-            for n in range(read, len(weights)):
-                least = best[0] * (1 - _ROUNDING) - rests[n]
-                close = _kept(near, near_scores, close, least)
-                if close:
-                    at[n] = _seek(row, at[n], stop[n], base)
-                    at[n] = _look_up(
-                        row, count, at[n], stop[n], base, weights[n], norms, counts, near, near_scores, close
-                    )
-            for c in range(close):
-                if near_scores[c] >= best[0] and alive[start + near[c]]:
-                    if found == len(rows):
-                        rows, scores, found = _thinned(rows, scores, best[0])
-                    rows[found] = start + near[c]
-                    scores[found] = near_scores[c]
-                    found += 1
-                    _replace_least(best, near_scores[c])
+    """Adds what a window at `start` gave; see `collect`."""
+    for c in range(close):
+        if near_scores[c] >= best[0] and alive[start + near[c]]:
+            if found == len(rows):
+                rows, scores, found = _thinned(rows, scores, best[0])
+            rows[found] = start + near[c]
+            scores[found] = near_scores[c]
+            found += 1
+            _replace_least(best, near_scores[c])
     return rows, scores, found
 
 
-@compiled
+@part_of_compiled
 def _next_row(row: Rows, at: Ints, stop: Ints, words: int) -> int:
     """The lowest row at which one of the first words stands next, -1 where none does any more."""
     lowest = -1
@@ -179,7 +68,7 @@ def _next_row(row: Rows, at: Ints, stop: Ints, words: int) -> int:
     return lowest
 
 
-@compiled
+@part_of_compiled
 def _add(
     row: Rows,
     count: Bytes,
@@ -202,7 +91,7 @@ def _add(
     return i
 
 
-@compiled
+@part_of_compiled
 def _take(touched: NDArray[np.uint64], sums: Scores, least: float, near: Ints, near_scores: Scores) -> int:
     """Writes the places whose sums reach `least` to `near`, ascending; returns how many they are. Clears the sums."""
     taken = 0
@@ -219,7 +108,7 @@ def _take(touched: NDArray[np.uint64], sums: Scores, least: float, near: Ints, n
     return taken
 
 
-@compiled
+@part_of_compiled
 def _kept(near: Ints, near_scores: Scores, close: int, least: float) -> int:
     """Leaves only what reaches `least`; returns how many these are."""
     kept = 0
@@ -231,7 +120,7 @@ def _kept(near: Ints, near_scores: Scores, close: int, least: float) -> int:
     return kept
 
 
-@compiled
+@part_of_compiled
 def _look_up(
     row: Rows,
     count: Bytes,
@@ -264,7 +153,7 @@ def _look_up(
     return last
 
 
-@compiled
+@part_of_compiled
 def _seek(row: Rows, first: int, stop: int, wanted: int) -> int:
     """The first place from `first` on where row is `wanted` or more; `stop` where there is none."""
     step = 1
@@ -283,9 +172,9 @@ def _seek(row: Rows, first: int, stop: int, wanted: int) -> int:
     return low
 
 
-@compiled
+@part_of_compiled
 def _thinned(rows: Ints, scores: Scores, least: float) -> tuple[Ints, Scores, int]:
-    """Only what reaches `least`, with room for more."""
+    """Only what reaches `least`, with room for as much again as there was."""
     kept = np.flatnonzero(scores >= least)
     wider, wider_scores = np.empty(2 * len(rows), np.int64), np.empty(2 * len(rows), np.float32)
     wider[: len(kept)] = rows[kept]
@@ -293,7 +182,7 @@ def _thinned(rows: Ints, scores: Scores, least: float) -> tuple[Ints, Scores, in
     return wider, wider_scores, len(kept)
 
 
-@compiled
+@part_of_compiled
 def _replace_least(best: Scores, score: float) -> None:
     """Puts a score into a binary heap in place of its least."""
     place = 0
@@ -308,3 +197,78 @@ def _replace_least(best: Scores, score: float) -> None:
         best[place] = best[child]
         place = child
     best[place] = score
+
+
+@compiled(
+    types.Tuple([array(np.int64, written=True), array(np.float32, written=True), types.int64]),
+    array(np.uint32),
+    array(np.uint8),
+    array(np.int64, 2, strided=True),
+    array(np.int64, 2, strided=True),
+    array(np.int64),
+    array(np.int64),
+    array(np.uint16),
+    array(np.bool_),
+    types.UniTuple(types.float32, 2),
+    array(np.float32),
+    array(np.float64),
+    array(np.float32, written=True),
+    array(np.int64, written=True),
+    array(np.float32, written=True),
+    types.int64,
+)
+def collect(
+    row: Rows,
+    count: Bytes,
+    first: Ints,
+    size: Ints,
+    end: Ints,
+    shift: Ints,
+    length: NDArray[np.uint16],
+    alive: NDArray[np.bool_],
+    norm: tuple[np.float32, np.float32],
+    weights: Scores,
+    rests: NDArray[np.float64],
+    best: Scores,
+    rows: Ints,
+    scores: Scores,
+    found: int,
+) -> tuple[Ints, Scores, int]:
+    """Adds the rows of a segment that may be among the best to the `found` first entries of `rows` and `scores`.
+
+    row, count: the segment's postings. first, size: (blocks, words), where those of each word start, and how many they
+    are. end: (blocks,), where the rows of each block end. shift: (blocks,), what to add to a row to get its number
+    among all visible rows, as `length` and `alive` have them. A word adds weight * count / (norm[0] + norm[1] * length
+    + count) to a row's score. rests: (words + 1,), what the words from each on can add at most. best: the best scores
+    so far as a binary heap, the least first. Returns rows and scores, which may be new arrays, and how many count.
+    """
+    sums, norms = np.zeros(_WINDOW, np.float32), np.empty(_WINDOW, np.float32)
+    touched, counts = np.zeros(_WINDOW // 64, np.uint64), np.zeros(_WINDOW, np.uint8)
+    near, near_scores = np.empty(_WINDOW, np.int64), np.empty(_WINDOW, np.float32)
+    at, stop = np.empty(len(weights), np.int64), np.empty(len(weights), np.int64)
+    surely = 1 - _ROUNDING - _ROUNDING_PER_WORD * len(weights)
+    read = len(weights)
+    for block in range(len(shift)):
+        at[:] = first[block]
+        stop[:] = first[block] + size[block]
+        while True:
+            while read > 0 and rests[read - 1] < best[0] * surely:
+                read -= 1
+            base = _next_row(row, at, stop, read)
+            if base < 0:
+                break
+            start = base + shift[block]
+            for place in range(min(_WINDOW, end[block] - base)):
+                norms[place] = norm[0] + norm[1] * np.float32(length[start + place])
+            for n in range(read):
+                at[n] = _add(row, count, at[n], stop[n], base, weights[n], norms, sums, touched)
+            close = _take(touched, sums, best[0] * surely - rests[read], near, near_scores)
+            for n in range(read, len(weights)):
+                close = _kept(near, near_scores, close, best[0] * surely - rests[n])
+                if close:
+                    at[n] = _seek(row, at[n], stop[n], base)
+                    at[n] = _look_up(
+                        row, count, at[n], stop[n], base, weights[n], norms, counts, near, near_scores, close
+                    )
+            rows, scores, found = _keep_best(near, near_scores, close, start, alive, best, rows, scores, found)
+    return rows, scores, found

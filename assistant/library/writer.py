@@ -259,7 +259,7 @@ class Writer:
         """Writes all these rows anew and ends these segments; of `moving` only the rows end."""
         held = [*segments, *moving]
         codes = own and sum(one.rows for one in held) > compaction.LARGE
-        for part in compaction.parts(held):
+        for part in compaction.parts(held, own=own):
             sources = [Source(one.segment, one.shown) for one in part]
             self._name(build.write_merged(self._folder, sources, codes=codes))
         for one in segments:

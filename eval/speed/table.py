@@ -10,14 +10,13 @@ from typing import Any, Literal, get_args
 
 from assistant.embed import open_embedder
 from assistant.settings import load
-from assistant.text.passage_text import passage_text
 from eval.speed import embedding, files, growth, pipelines
 from eval.speed.corpus import Corpus
 from eval.speed.embedding import EmbeddingSpeed
 from eval.speed.growth import Size
 from eval.speed.process import Machine, in_fresh_process, machine
 from eval.speed.search import Searched, build, commit, search
-from eval.speed.texts import Texts, read_texts
+from eval.speed.texts import Texts, read_texts, real_chunks
 
 Row = Literal[
     "embedding",
@@ -33,6 +32,8 @@ Row = Literal[
 ]
 ROWS: tuple[Row, ...] = get_args(Row)
 GB, MB = 1e9, 1e6
+_EMBEDDED = 256
+"""Chunks that each way of embedding is given in each round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,10 @@ class _Bench:
         return search(corpus, folder)
 
     def _embedding(self) -> tuple[list[Line], Any]:
-        documents = Corpus(self._texts, min(256, self._extent.chunks)).all_documents()
-        texts = [passage_text(document.title, c.section, c.text) for document, chunks in documents for c in chunks]
+        embedder = open_embedder(load().embedder)
+        texts = real_chunks(self._extent.data, embedder, min(_EMBEDDED, self._extent.chunks))
         found = in_fresh_process(embedding.measure, texts)
-        return embedding_lines(found, open_embedder(load().embedder).fingerprint), asdict(found)
+        return embedding_lines(found, embedder.fingerprint), asdict(found)
 
     def _ingest(self) -> tuple[list[Line], Any]:
         found = pipelines.compare(self._extent.data, self._extent.documents, self._extent.work)

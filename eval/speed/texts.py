@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.text.passage_text import passage_text
 from assistant.text.sentences import sentences
+from assistant.types import Document, Section
 from eval.speed.process import say
+from ingest.split import split
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
@@ -65,6 +68,20 @@ def documents(folder: Path) -> Iterator[str]:
             yield from (json.loads(line)["text"] for line in file.open(encoding="utf-8"))
         elif file.suffix == ".json" and (articles := _squad(file)):
             yield from (part["context"] for article in articles for part in article["paragraphs"])
+
+
+def real_chunks(folder: Path, embedder: Embedder, most: int) -> list[str]:
+    """The first `most` texts that Refdesk embeds of the documents below a folder, taken in a random order."""
+    found = list(documents(folder))
+    random.Random(0).shuffle(found)
+    texts: list[str] = []
+    for text in found:
+        document = Document("benchmark", "", "", "", "", "text", text, (Section(0, len(text), ()),))
+        cut = split(document, embedder.token_starts, embedder.max_tokens)
+        texts += [passage_text(document.title, chunk.section, chunk.text) for chunk in cut]
+        if len(texts) >= most:
+            break
+    return texts[:most]
 
 
 def questions(folder: Path) -> Iterator[str]:

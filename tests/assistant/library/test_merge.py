@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from assistant.library import ann, build, compaction, merge
 from assistant.library.build import NewRow
@@ -140,17 +141,36 @@ def test_a_merge_does_not_hold_the_rows_of_the_postings(folder: Path, monkeypatc
 def test_codes_are_those_that_faiss_makes_itself(rows: int) -> None:
     import faiss
 
-    vectors = np.random.default_rng(3).normal(size=(rows, DIMENSIONS)).astype(np.float16)
-    pieces = np.array_split(vectors, 3)
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(rows, DIMENSIONS)).astype(np.float16)
+    order = rng.permutation(rows).astype(np.uint64)
+    pieces = {"vector": np.array_split(vectors, 3), "order": np.array_split(order, 3)}
     written: list[bytes] = []
-    ann.write(rows, lambda: iter(pieces), lambda piece: written.append(piece.tobytes()))
+    ann.write(lambda name: iter(pieces[name]), lambda piece: written.append(piece.tobytes()))
     lists = {500: "", 100_000: "IVF512,"}[rows]  # the power of two next to 2 sqrt(rows)
     index = faiss.index_factory(DIMENSIONS, f"{lists}RaBitQfs", faiss.METRIC_INNER_PRODUCT)
-    stride = {500: 1, 100_000: 100_000 // (512 * 50)}[rows]
-    index.train(np.concatenate([piece[::stride].astype(np.float32) for piece in pieces]))
-    for piece in pieces:
+    row_of = np.argsort(order)
+    index.train(vectors[row_of[: {500: 500, 100_000: 512 * 50}[rows]]].astype(np.float32))
+    for piece in pieces["vector"]:
         index.add(piece.astype(np.float32))
     assert b"".join(written) == faiss.serialize_index(index).tobytes()
+
+
+def test_equal_vectors_are_all_candidates_or_none() -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(3_000, DIMENSIONS)).astype(np.float16)
+    vectors[rng.permutation(3_000)[:800]] = vectors[0]
+    same = (vectors == vectors[0]).all(axis=1)
+    order = np.arange(3_000, dtype=np.uint64)
+    written: list[bytes] = []
+    ann.write(lambda name: [{"vector": vectors, "order": order}[name]], lambda piece: written.append(piece.tobytes()))
+    codes = ann.Codes(np.frombuffer(b"".join(written), np.uint8))
+    query = vectors[0].astype(np.float32)
+    rows, estimated = codes.search(query, 100)
+    assert set(same.nonzero()[0]) <= set(rows)
+    every, estimates = codes.search(query, 3_000)
+    assert sorted(every) == list(range(3_000))
+    assert set(rows) == {row for row, one in zip(every, estimates, strict=True) if one >= estimated[99]}
 
 
 def test_very_many_rows_become_several_segments(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,12 +181,35 @@ def test_very_many_rows_become_several_segments(folder: Path, monkeypatch: pytes
         segment = held(folder, build.write_new(folder, drawn(rng, [1], size, 5, 3)))
         live.append(Live(segment, rng.random(size) < 0.95))
     for some in (live[:1], live[:2], live):
-        parts = list(compaction.parts(some))
-        rows = sum(one.rows for one in some)
-        sizes = [sum(one.rows for one in part) for part in parts]
-        assert len(parts) == max(1, rows // 20)
-        assert sum(sizes) == rows
-        assert max(sizes) < 40
-        given = [(one.segment.name, row) for one in some for row in one.shown.nonzero()[0]]
-        assert [(o.segment.name, row) for part in parts for o in part for row in o.shown.nonzero()[0]] == given
-    assert list(compaction.parts([])) == []
+        parts = list(compaction.parts(some, own=True))
+        assert len(parts) == max(1, sum(one.rows for one in some) // 20)
+        given = {(one.segment.name, row) for one in some for row in one.shown.nonzero()[0]}
+        found = [(o.segment.name, row) for part in parts for o in part for row in o.shown.nonzero()[0]]
+        assert len(found) == len(given)
+        assert set(found) == given
+    # The same rows come together wherever they stood before.
+    moved = build.write_merged(folder, [Source(one.segment, one.shown) for one in live[::-1]], codes=False)
+    other = held(folder, moved)
+    again = compaction.parts([Live(other, np.ones(other.rows, np.bool_))], own=True)
+    assert [orders(part) for part in again] == [orders(part) for part in parts]
+    assert list(compaction.parts([], own=True)) == []
+
+
+def test_a_shelf_lies_in_one_of_the_packs_that_are_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "LARGEST", 20)
+    packs = [
+        held(folder, build.write_new(folder, drawn(np.random.default_rng(n), [1, 2, 4], 50, 5, 3))) for n in (1, 2)
+    ]
+    live = [Live(pack, np.ones(pack.rows, np.bool_)) for pack in packs]
+    parts = list(compaction.parts(live, own=False))
+    shelves = [{int(shelf) for one in part for shelf in shelf_of_rows(one.segment)[one.shown]} for part in parts]
+    assert sorted(shelf for some in shelves for shelf in some) == [1, 2, 4]
+    assert sum(one.rows for part in parts for one in part) == 100
+
+
+def orders(part: list[Live]) -> list[int]:
+    return sorted(int(order) for one in part for order in one.segment["order"][one.shown])
+
+
+def shelf_of_rows(segment: Segment) -> NDArray[np.int64]:
+    return np.repeat(segment["shelf"], np.diff(segment["row_start"]))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from story import GivenVectors, document, put
 
 from assistant.answering import Assistant
-from assistant.library import Library, catalog
-from assistant.settings import Settings
+from assistant.library import Library, ann, catalog
+from assistant.search import search
+from assistant.settings import SearchSettings, Settings
 from assistant.types import EVERYONE, Access, Document, Passage
 
 if TYPE_CHECKING:
@@ -90,6 +94,51 @@ def test_a_secret_document_changes_nothing_for_outsiders(
     assert {p.key for p in everything(member, "secret budget")} > {"secret0", "secret7", "ledger"}
     assert member.status().documents == 20
     assert member.document("wiki", "secret0")
+
+
+def test_secret_documents_do_not_change_the_codes_of_a_large_shelf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secrets decide when packs are merged, and so where a shelf's rows stood before they got codes of their own."""
+    monkeypatch.setattr(ann, "_COARSE_ROWS", 1_000)
+    monkeypatch.setattr(ann, "_LEAST_PROBED", 4)
+    monkeypatch.setattr(ann, "_TRAINING_ROWS_PER_LIST", 10)
+    embedder = GivenVectors()
+    runs = [(700, 0), (200, 3_000), (900, 0), (300, 5_000), (400, 10)]
+    shown = []
+    for secrets in (0, 1, 1):
+        library = Library.open_or_create(tmp_path / str(len(shown)), embedder)
+        for run, (public, secret) in enumerate(runs):
+            with library.writer(embedder) as writer:
+                put(writer, _long(f"public-{run}", public))
+                for part in range(2 * secrets if secret else 0):
+                    put(writer, replace(_long(f"secret-{run}-{part}", secret // 2), access=Access.of(f"board-{part}")))
+                writer.publish()
+        with library.view() as view:
+            queries = [embedder.embed_query(f"question {n}") for n in range(100)]
+            hits = [[(hit.score, hit.order) for hit in view.search_dense(query, 10)] for query in queries]
+            assert len(view._indexes.coded) >= 1
+        shown.append(hits)
+    assert shown[0] == shown[1] == shown[2]
+
+
+def _long(key: str, paragraphs: int) -> Document:
+    return document(key, "\n\n".join(f"{key} paragraph {n}" for n in range(paragraphs)))
+
+
+def test_pages_without_a_word_to_search_for(tmp_path: Path) -> None:
+    embedder = GivenVectors()
+    library = Library.open_or_create(tmp_path, embedder)
+    with library.writer(embedder) as writer:
+        put(writer, document("signs", "?!"))
+        put(writer, document("unspaced", "实验数据采集系统触发器升级计划说明文档"))
+        put(writer, replace(document("secret", "words for the board"), access=SECRET))
+        writer.publish()
+    with library.view() as view:
+        assert view.search_lexical("words for the board", 3) == []
+        assert [p.key for p in search(view, embedder, "words for the board", SearchSettings())]
+    with library.view({"board"}) as view:
+        assert len(view.search_lexical("words for the board", 3)) == 1
 
 
 def test_a_document_that_moves_to_another_shelf_is_gone_from_the_first(
