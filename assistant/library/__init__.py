@@ -14,6 +14,7 @@ gpu.py         the vectors on a GPU
 words.py       the words of a text
 ann.py         the FAISS index of a large shelf
 writer.py      one run: put, remove, publish
+arrangement.py its segments: new, dead, merged
 compaction.py  which segments a run rewrites
 build.py       writes segments
 merge.py       the rows of several segments as those of one

@@ -18,21 +18,16 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from assistant.embed import Embedder
-from assistant.library import build, catalog, compaction, database, recovery
-from assistant.library.build import NewRow, Written
-from assistant.library.compaction import Live
+from assistant.library import catalog, database, recovery
+from assistant.library.arrangement import Arrangement
+from assistant.library.build import NewRow
 from assistant.library.lock import lock
-from assistant.library.merge import Source
-from assistant.library.segment import Segment
 from assistant.library.vectors import KnownVectors, text_hashes
 from assistant.library.words import counted
 from assistant.text.passage_text import passage_text
 from assistant.types import Access, Chunk, Document, Item
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from assistant.library.vectors import Halves
 
 _EMBED_AT_ONCE = 512
@@ -49,17 +44,17 @@ class Writer:
         self._gone: set[int] = set()
         self._touched: set[int] = set()
         self._shelves: dict[Access, int] = {}
-        self._segments: dict[str, Segment] = {}
         with ExitStack() as opened:
             opened.enter_context(lock(folder))
             opened.enter_context(database.refused(folder / catalog.FILE))
             self._connection = opened.enter_context(closing(catalog.connect(folder, write=True)))
             left = recovery.left_segments(folder, self._connection)
-            self._known = KnownVectors(embedder, self._kept_segments, left)
             recovery.finish_last_run(folder, self._connection)
             self._connection.execute("BEGIN IMMEDIATE")
             self._generation = int(catalog.meta(self._connection, "generation"))
             self._next = int(catalog.meta(self._connection, "published")) + 1
+            self._arrangement = Arrangement(folder, self._connection, self._next)
+            self._known = KnownVectors(embedder, self._arrangement.not_opened, left)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Writer:
@@ -180,7 +175,10 @@ class Writer:
         """
         with database.refused(self._folder / catalog.FILE):
             if self._touched:
-                self._write_segments()
+                while self._pending:
+                    self._embed()
+                self._write_pack()
+                self._arrangement.settle(self._touched, self._gone)
                 self._number_generation()
             self._connection.execute("COMMIT")
             if self._touched:
@@ -221,104 +219,8 @@ class Writer:
 
     def _write_pack(self) -> None:
         if self._new:
-            written = build.write_new(self._folder, self._new)
-            self._name(written)
-            self._known.add(self._open(written.name, written.digest))
+            self._known.add(self._arrangement.add(self._new))
             self._new.clear()
-
-    def _name(self, written: Written) -> None:
-        self._connection.execute(
-            "INSERT INTO segment (name, digest, rows, born) VALUES (?, ?, ?, ?)",
-            (written.name, written.digest, written.rows, self._next),
-        )
-
-    def _write_segments(self) -> None:
-        while self._pending:
-            self._embed()
-        self._write_pack()
-        self._bury()
-        live = self._live()
-        packs = [held for held in live if "codes" not in held.segment]
-        for shelf in sorted(self._touched):
-            own = [held for held in live if held not in packs and int(held.segment["shelf"][0]) == shelf]
-            self._arrange_shelf(shelf, packs, own)
-        packs = [held for held in self._live() if "codes" not in held.segment]
-        self._rewrite(compaction.to_rewrite(packs), own=False)
-
-    def _arrange_shelf(self, shelf: int, packs: Sequence[Live], own: Sequence[Live]) -> None:
-        """Moves the rows of a shelf that has many of them out of the packs, and merges its own segments."""
-        moving = [Live(h.segment, h.shown & _of_shelf(h.segment, shelf)) for h in packs if shelf in h.segment["shelf"]]
-        rows = sum(held.rows for held in moving)
-        if rows <= compaction.LARGE:
-            moving, rows = [], 0
-        chosen = compaction.to_rewrite(own, rows)
-        if moving or chosen:
-            self._rewrite(chosen, moving, own=True)
-
-    def _rewrite(self, segments: Sequence[Live], moving: Sequence[Live] = (), *, own: bool) -> None:
-        """Writes all these rows anew and ends these segments; of `moving` only the rows end."""
-        held = [*segments, *moving]
-        codes = own and sum(one.rows for one in held) > compaction.LARGE
-        for part in compaction.parts(held, own=own):
-            sources = [Source(one.segment, one.shown) for one in part]
-            self._name(build.write_merged(self._folder, sources, codes=codes))
-        for one in segments:
-            self._end_segment(one.segment.name)
-        for one in moving:
-            self._entomb(one.segment.name, one.shown)
-
-    def _bury(self) -> None:
-        """Marks the rows of the documents that are gone."""
-        import numpy as np
-
-        gone = np.array(sorted(self._gone), np.int64)
-        if not len(gone):
-            return
-        for held in self._live():
-            if self._touched.isdisjoint(held.segment["shelf"].tolist()):
-                continue
-            document = held.segment["document"]
-            at = np.minimum(np.searchsorted(gone, document), len(gone) - 1)
-            self._entomb(held.segment.name, held.shown & (gone[at] == document))
-            held.segment.release()
-
-    def _entomb(self, segment: str, rows: NDArray[np.bool_]) -> None:
-        import numpy as np
-
-        if rows.any():
-            self._connection.execute(
-                "INSERT INTO tombstone VALUES (?, ?, ?)",
-                (segment, self._next, np.flatnonzero(rows).astype(np.uint32).tobytes()),
-            )
-
-    def _end_segment(self, name: str) -> None:
-        self._connection.execute("UPDATE segment SET died = ? WHERE name = ?", (self._next, name))
-        self._connection.execute("DELETE FROM segment WHERE died = born")
-
-    def _live(self) -> list[Live]:
-        """The segments as they stand in this run. Ends those that have no row left."""
-        import numpy as np
-
-        dead = catalog.dead_rows(self._connection)
-        live = []
-        for name, digest, _ in catalog.segments(self._connection):
-            held = self._open(name, digest)
-            shown = np.ones(held.rows, np.bool_)
-            shown[dead.get(name, [])] = False
-            if shown.any():
-                live.append(Live(held, shown))
-            else:
-                self._end_segment(name)
-        return live
-
-    def _kept_segments(self) -> list[Segment]:
-        kept = catalog.segments(self._connection, kept=True)
-        return [self._open(name, digest) for name, digest, _ in kept if name not in self._segments]
-
-    def _open(self, name: str, digest: str) -> Segment:
-        if name not in self._segments:
-            self._segments[name] = Segment(self._folder, name, digest)
-        return self._segments[name]
 
     def _number_generation(self) -> None:
         """Gives the run its number, and forgets what only generations before the last one showed."""
@@ -328,12 +230,3 @@ class Writer:
         catalog.set_meta(self._connection, "generation", self._next)
         catalog.set_meta(self._connection, "published", self._next)
         catalog.forget(self._connection, self._generation)
-
-
-def _of_shelf(segment: Segment, shelf: int) -> NDArray[np.bool_]:
-    import numpy as np
-
-    rows = np.zeros(segment.rows, np.bool_)
-    block = int(np.searchsorted(segment["shelf"], shelf))
-    rows[segment["row_start"][block] : segment["row_start"][block + 1]] = True
-    return rows
