@@ -70,14 +70,19 @@ def _coded(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
 
     if not indexes.coded:
         return np.empty(0, np.int64)
-    wanted = max(limit * ann.CANDIDATES, ann.LEAST_CANDIDATES)
-    # Of many segments, none is likely to hold most of what is wanted.
-    of_each = min(wanted, max(limit, ann.LEAST_OF_EACH, 4 * wanted // len(indexes.coded)))
-    found = [(codes.search(query, of_each), first) for codes, first in indexes.coded]
-    rows = np.concatenate([rows + first for (rows, _), first in found])
-    estimated = np.concatenate([cosines for (_, cosines), _ in found])
-    shown = indexes.alive[rows]
-    rows, estimated = rows[shown], estimated[shown]
-    if len(rows) > wanted:
-        rows = rows[estimated >= np.partition(estimated, len(rows) - wanted)[len(rows) - wanted]]
-    return np.asarray(rows)
+    coarse = all(codes.coarse for codes, _ in indexes.coded)
+    wanted = max(limit * ann.CANDIDATES, ann.LEAST_CANDIDATES if coarse else ann.LEAST_CANDIDATES_FLAT)
+    # Of many segments few hold much of what is wanted; these are asked again.
+    of_each = min(wanted, max(ann.LEAST_OF_EACH, 4 * wanted // len(indexes.coded)))
+    found = [codes.search(query, of_each) for codes, _ in indexes.coded]
+    while True:
+        rows = np.concatenate([rows + first for (rows, _), (_, first) in zip(found, indexes.coded, strict=True)])
+        shown = indexes.alive[rows]
+        rows, estimated = rows[shown], np.concatenate([cosines for _, cosines in found])[shown]
+        least = np.partition(estimated, len(rows) - wanted)[-wanted] if len(rows) > wanted else -np.inf
+        cut = [n for n, (_, cosines) in enumerate(found) if len(cosines) >= of_each and cosines[-1] >= least]
+        if of_each >= wanted or not cut:
+            return np.asarray(rows[estimated >= least])
+        of_each = min(wanted, 4 * of_each)
+        for n in cut:
+            found[n] = indexes.coded[n][0].search(query, of_each)
