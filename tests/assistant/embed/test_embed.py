@@ -72,6 +72,9 @@ def test_exactly_max_tokens_count(embedder: Embedder) -> None:
     assert np.abs(below - other).max() > 1e-4
 
 
+WORDS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_token_starts_ascend_and_agree_with_the_tokenizer(embedder: Embedder, reference: Any, text: str) -> None:
@@ -79,6 +82,18 @@ def test_token_starts_ascend_and_agree_with_the_tokenizer(embedder: Embedder, re
     assert starts == sorted(starts)
     assert all(0 <= start < len(text) for start in starts)
     assert len(starts) == len(reference.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30), min_size=1), st.integers(1, 300)
+)
+def test_token_starts_of_a_long_text_are_those_of_the_whole(
+    embedder: Embedder, reference: Any, words: list[str], times: int
+) -> None:
+    text = " ".join(words * times)
+    whole = reference.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    assert list(embedder.token_starts(text)) == [start for start, _ in whole["offset_mapping"]]
 
 
 def test_token_starts_point_at_the_tokens(embedder: Embedder) -> None:
