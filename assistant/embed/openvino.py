@@ -133,9 +133,9 @@ class OpenVINOEmbedder:
 
 
 def _cuts(text: str) -> Iterator[int]:
-    """Places at which white space starts, some `_PART` characters from each other: no token reaches over them."""
+    """Single spaces, some `_PART` characters from each other: no token reaches over them, and none depends on them."""
     at = _PART
-    while space := re.compile("[ \n]").search(text, at):
+    while space := re.compile(r"(?<=\S) (?=\S)").search(text, at):
         yield space.start()
         at = space.start() + _PART
 

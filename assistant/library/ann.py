@@ -47,7 +47,7 @@ def write(rows: Callable[[str], Iterable[NDArray[Any]]], add: Callable[[NDArray[
     lists = 2 ** round(math.log2(2 * math.sqrt(len(order)))) if len(order) >= _COARSE_ROWS else 0
     kind = f"IVF{lists},RaBitQfs" if lists else "RaBitQfs"
     index = faiss.index_factory(dimensions, kind, faiss.METRIC_INNER_PRODUCT)
-    _train(index, _sample(rows("vector"), order, lists * _TRAINING_ROWS_PER_LIST or _COARSE_ROWS))
+    _train(index, _sample(rows("vector"), dimensions, order, lists * _TRAINING_ROWS_PER_LIST or _COARSE_ROWS))
     for piece in rows("vector"):
         index.add(piece.astype(np.float32))
 
@@ -58,17 +58,22 @@ def write(rows: Callable[[str], Iterable[NDArray[Any]]], add: Callable[[NDArray[
     faiss.write_index(index, faiss.PyCallbackIOWriter(taken))  # type: ignore[attr-defined]  # the stub lacks it
 
 
-def _sample(vectors: Iterable[NDArray[np.float16]], order: NDArray[np.uint64], most: int) -> FloatArray:
+def _sample(
+    vectors: Iterable[NDArray[np.float16]], dimensions: int, order: NDArray[np.uint64], most: int
+) -> FloatArray:
     """The vectors of the rows that are first by `order`, which is a hash, in that order."""
     import numpy as np
 
-    chosen = np.zeros(len(order), np.bool_)
-    chosen[np.argsort(order)[:most]] = True
-    taken, done = [], 0
+    first = np.argsort(order)[:most]
+    place = np.full(len(order), -1)
+    place[first] = np.arange(len(first))
+    sample = np.empty((len(first), dimensions), np.float32)
+    done = 0
     for piece in vectors:
-        taken.append(piece[chosen[done : done + len(piece)]])
+        places = place[done : done + len(piece)]
+        sample[places[places >= 0]] = piece[places >= 0]
         done += len(piece)
-    return np.concatenate(taken, dtype=np.float32)[np.argsort(order[chosen])]
+    return sample
 
 
 def _train(index: Any, sample: FloatArray) -> None:

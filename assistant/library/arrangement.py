@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Arrangement:
-    """See the module. All of it becomes visible with the transaction of `connection`, as generation `next_`."""
+    """See the module. All of it becomes visible with the transaction of `connection`, as `generation`."""
 
-    def __init__(self, folder: Path, connection: apsw.Connection, next_: int) -> None:
+    def __init__(self, folder: Path, connection: apsw.Connection, generation: int) -> None:
         self._folder = folder
         self._connection = connection
-        self._next = next_
+        self._generation = generation
         self._segments: dict[str, Segment] = {}
 
     def add(self, rows: Sequence[NewRow]) -> Segment:
@@ -77,8 +77,9 @@ class Arrangement:
         ended = np.array(sorted(gone), np.int64)
         if not len(ended):
             return
+        shelves = set(touched)
         for held in self._live():
-            if set(touched).isdisjoint(held.segment["shelf"].tolist()):
+            if shelves.isdisjoint(held.segment["shelf"].tolist()):
                 continue
             document = held.segment["document"]
             at = np.minimum(np.searchsorted(ended, document), len(ended) - 1)
@@ -91,11 +92,11 @@ class Arrangement:
         if rows.any():
             self._connection.execute(
                 "INSERT INTO tombstone VALUES (?, ?, ?)",
-                (segment, self._next, np.flatnonzero(rows).astype(np.uint32).tobytes()),
+                (segment, self._generation, np.flatnonzero(rows).astype(np.uint32).tobytes()),
             )
 
     def _end_segment(self, name: str) -> None:
-        self._connection.execute("UPDATE segment SET died = ? WHERE name = ?", (self._next, name))
+        self._connection.execute("UPDATE segment SET died = ? WHERE name = ?", (self._generation, name))
         self._connection.execute("DELETE FROM segment WHERE died = born")
 
     def _live(self) -> list[Live]:
@@ -122,7 +123,7 @@ class Arrangement:
     def _name(self, written: Written) -> None:
         self._connection.execute(
             "INSERT INTO segment (name, digest, rows, born) VALUES (?, ?, ?, ?)",
-            (written.name, written.digest, written.rows, self._next),
+            (written.name, written.digest, written.rows, self._generation),
         )
 
 

@@ -46,8 +46,8 @@ class Live:
 def to_rewrite(segments: Sequence[Live], new_rows: int = 0) -> list[Live]:
     """Those of a number of segments that should become one, together with `new_rows`; [] if they are well as they are.
 
-    Afterwards each segment has at least three times the rows of all that are smaller, so their number grows with the
-    logarithm of the rows, and a row is copied about as often as there are segments.
+    Afterwards each segment has at least three times the rows of all that are smaller, up to LARGEST; so their number
+    grows with the logarithm of the rows, and a row is copied about as often as there are segments.
     """
     by_size = sorted(segments, key=lambda held: held.rows)
     smaller, merged = new_rows, 0

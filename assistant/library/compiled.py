@@ -17,6 +17,9 @@ from numba.core import event
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_NOT_KEPT = RuntimeError, OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, pickle.UnpicklingError
+"""What numba raises where it cannot write a file, and what a damaged one makes Python raise."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -35,8 +38,13 @@ def compiled(returns: Any, *arguments: Any) -> Callable[[Callable[P, R]], Callab
     def compile_(function: Callable[P, R]) -> Callable[P, R]:
         try:
             kept: Callable[P, R] = njit(returns(*arguments), cache=True, nogil=True, error_model="numpy")(function)
-        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-            _log.warning("The compiled search cannot be kept, so each process compiles it anew: %s", error)
+        except _NOT_KEPT as error:
+            _log.warning(
+                "The compiled search cannot be kept or read back, so each process compiles it anew: %r. If that stays, "
+                "delete the files *.nbi and *.nbc beside %s, or in numba's folder in the user's cache.",
+                error,
+                __file__,
+            )
             kept = njit(returns(*arguments), nogil=True, error_model="numpy")(function)
         return kept
 
@@ -54,13 +62,13 @@ class _FirstCompiled(event.Listener):  # type: ignore[misc]  # numba has no type
 
     said = False
 
-    def on_start(self, event: event.Event) -> None:
-        function = event.data["dispatcher"].py_func
+    def on_start(self, compiling: event.Event) -> None:
+        function = compiling.data["dispatcher"].py_func
         if not self.said and str(function.__module__).startswith("assistant."):
             self.said = True
             _log.warning("Compiling the search for this machine; that takes some seconds, at its first search only.")
 
-    def on_end(self, event: event.Event) -> None:
+    def on_end(self, compiled_: event.Event) -> None:
         pass
 
 

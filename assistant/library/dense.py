@@ -35,7 +35,8 @@ def search(indexes: Indexes, query: FloatArray, limit: int) -> tuple[FloatArray,
     # For one query, more threads mostly wait for each other: on a busy machine that took 10 to 20 times longer.
     faiss.omp_set_num_threads(1)
     if indexes.device == "gpu" and 2 * limit <= gpu.MOST_HITS:
-        rows = _compared(*indexes.on_gpu, query, limit, gpu.UNSURE)
+        with gpu.TURN:
+            rows = _compared(*indexes.on_gpu, query, limit, gpu.UNSURE)
     else:
         rows = np.concatenate([_compared(*indexes.scanned, query, limit, _UNSURE), _coded(indexes, query, limit)])
     if not len(rows):
@@ -79,10 +80,11 @@ def _coded(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
         rows = np.concatenate([rows + first for (rows, _), (_, first) in zip(found, indexes.coded, strict=True)])
         shown = indexes.alive[rows]
         rows, estimated = rows[shown], np.concatenate([cosines for _, cosines in found])[shown]
-        least = np.partition(estimated, len(rows) - wanted)[-wanted] if len(rows) > wanted else -np.inf
-        cut = [n for n, (_, cosines) in enumerate(found) if len(cosines) >= of_each and cosines[-1] >= least]
-        if of_each >= wanted or not cut:
+        least = np.partition(estimated, len(rows) - wanted)[-wanted] if len(rows) >= wanted else -np.inf
+        # Beyond its last a segment has only less; but rows that are no longer shown may have taken the places.
+        cut = [n for n, (_, cosines) in enumerate(found) if len(cosines) >= of_each and cosines[-1] > least]
+        if not cut:
             return np.asarray(rows[estimated >= least])
-        of_each = min(wanted, 4 * of_each)
+        of_each *= 4
         for n in cut:
             found[n] = indexes.coded[n][0].search(query, of_each)

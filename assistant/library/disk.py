@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +13,6 @@ from assistant.errors import LibraryDiskFull, LibraryError, LibraryReadOnly
 
 WORK_SUFFIX = ".new"
 """How the name of a file ends that is not whole yet."""
-_MANY_FILES = 65_536
-
-
-def allow_many_open_files() -> None:
-    """Raises this process's soft limit of open files towards the hard one.
-
-    A library may have a thousand large shelves, each with a segment that stays open; the usual soft limit is 1,024.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(_MANY_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ MOST_HITS = 2_048
 """FAISS gives no more hits than this on a GPU."""
 UNSURE = 1e-3
 """More than a cosine differs because query and vectors are compared in half precision there."""
+TURN = threading.Lock()
+"""For what loads or searches an index on a GPU: FAISS wants that one thread at a time does so."""
 _COPY_AT_ONCE = 65_536
 
 

@@ -130,11 +130,11 @@ class Indexes:
         for part in self._parts:
             if "codes" in part.segment:
                 continue
-            vectors, start = part.segment["vector"], part.segment["row_start"]
+            start = part.segment["row_start"]
             for block, shift in zip(part.blocks.tolist(), part.shift.tolist(), strict=True):
                 mine = np.arange(start[block], start[block + 1])
                 mine = mine[self.alive[mine + shift]]
-                codes.append(vectors[mine])
+                codes.append(part.segment.read("vector", mine))
                 rows.append(mine + shift)
         if not codes:
             return None, rows[0]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
 
 class once(Generic[T]):  # noqa: N801  # it is used like `property`
-    """Threads that use it on one object wait for the first; on different objects none waits for another.
+    """Threads that use it on one object wait for the first; on different objects none waits for another. One
+    property may use another of the same object.
 
     functools.cached_property has one lock for all objects in Python 3.11, and no lock in later ones.
     """
@@ -21,6 +22,8 @@ class once(Generic[T]):  # noqa: N801  # it is used like `property`
         self._name = compute.__name__
 
     def __get__(self, owner: Any, kind: type) -> T:
+        if owner is None:
+            return cast("T", self)  # as `property` does
         held: dict[str, Any] = owner.__dict__  # once it is in there, Python does not come here any more
         with held.setdefault("_computing", threading.RLock()):
             if self._name not in held:

@@ -136,7 +136,7 @@ def _segment_problems(folder: Path, connection: apsw.Connection) -> Iterator[Pro
         try:
             opened = Segment(folder, name, digest)
             opened.check()
-        except LibraryDamaged as error:
+        except LibraryError as error:
             whole = False
             yield Problem(f"{segment.FOLDER}/{name}{segment.SUFFIX}", str(error))
             continue

@@ -25,10 +25,12 @@ An array is read and compared with its checksum before its first use, so a flipp
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import mmap
 import os
+import resource
 import struct
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +41,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import xxhash
 
 from assistant.errors import LibraryDamaged, LibraryError
-from assistant.library.disk import allow_many_open_files, whole_file
+from assistant.library.disk import whole_file
 from assistant.library.once import once
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ _MAGIC = b"RefdeskS"
 _TRAILER = struct.Struct("<QQ8s")  # bytes of the footer, its checksum, magic
 _ALIGN = 64
 _READ = 4 << 20
+_MANY_FILES = 65_536
 
 
 class SegmentWriter:
@@ -124,7 +127,7 @@ class Segment:
         self.name = name
         self.file = folder / FOLDER / (name + SUFFIX)
         self._checked: dict[str, NDArray[Any]] = {}
-        allow_many_open_files()
+        _allow_many_open_files()
         try:
             with self.file.open("rb") as stream:
                 self._arrays = self._read_footer(stream, digest)
@@ -135,7 +138,7 @@ class Segment:
                 f"The segment {self.file} is missing. Restore it from a copy, or index again into a new folder."
             ) from error
         except OSError as error:
-            raise LibraryError(f"The segment {self.file} cannot be read: {error}.") from error
+            raise self._unreadable(error) from error
         weakref.finalize(self, os.close, self._descriptor)
         self.rows: int = self._arrays["document"]["shape"][0]
 
@@ -175,7 +178,10 @@ class Segment:
         first = np.flatnonzero(np.diff(rows, prepend=-2) != 1)  # of each run of rows that follow each other
         lengths, offsets = size * np.diff(first, append=len(rows)), start + size * rows[first]
         runs = zip(lengths.tolist(), offsets.tolist(), strict=True)
-        data = b"".join([os.pread(self._descriptor, length, offset) for length, offset in runs])
+        try:
+            data = b"".join([os.pread(self._descriptor, length, offset) for length, offset in runs])
+        except OSError as error:
+            raise self._unreadable(error) from error
         if len(data) != size * len(rows):
             raise self._damaged("it was cut while it was open")
         return np.frombuffer(data, mapped.dtype).reshape(len(rows), *mapped.shape[1:])
@@ -227,10 +233,26 @@ class Segment:
         flat = np.frombuffer(self._bytes, place["dtype"], items, place["offset"])
         return flat.reshape(place["shape"])
 
+    def _unreadable(self, error: OSError) -> LibraryError:
+        many = error.errno in (errno.EMFILE, errno.ENFILE)
+        hint = " A segment takes two open files; allow more of them, with `ulimit -n` for example." if many else ""
+        return LibraryError(f"The segment {self.file} cannot be read: {error}.{hint}")
+
     def _damaged(self, what: str) -> LibraryDamaged:
         return LibraryDamaged(
             f"The segment {self.file} is damaged: {what}. Restore it from a copy, or index again into a new folder."
         )
+
+
+def _allow_many_open_files() -> None:
+    """Raises this process's soft limit of open files towards the hard one.
+
+    A library may have a thousand large shelves, each with segments that stay open; the usual soft limit is 1,024.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(_MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def files(folder: Path) -> list[Path]:

@@ -178,7 +178,8 @@ class _Bench:
         what = f"{found.chunks} chunks on {found.shelves} shelves: hybrid p50"
         line = _at_most("shelves-200", what, found.hybrid.median, 30, "ms")
         core = Line("shelves-200", "of this time of a core", f"{found.hybrid_cpu.median:.3g} ms")
-        return [line, core], asdict(found)
+        recall = Line("shelves-200", "dense recall@10 there", f"{found.recall:.3f}")
+        return [line, core, recall], asdict(found)
 
     def _shelves_5000(self) -> tuple[list[Line], Any]:
         chunks = self._extent.chunks // 10

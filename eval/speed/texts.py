@@ -71,7 +71,7 @@ def documents(folder: Path) -> Iterator[str]:
 
 
 def real_chunks(folder: Path, embedder: Embedder, most: int) -> list[str]:
-    """The first `most` texts that Refdesk embeds of the documents below a folder, taken in a random order."""
+    """At most `most` passages of documents below a folder, in a random order, split as Refdesk splits plain text."""
     found = list(documents(folder))
     random.Random(0).shuffle(found)
     texts: list[str] = []

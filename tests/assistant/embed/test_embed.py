@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers.pre_tokenizers import ByteLevel, Metaspace
 
-from assistant.embed import open_embedder
+from assistant.embed import open_embedder, openvino
 from assistant.embed.weights import MINILM, fingerprint, load_sentence_transformer, model_folder
 from assistant.errors import ModelNotFound
 from assistant.settings import EmbedderSettings
@@ -85,15 +87,27 @@ def test_token_starts_ascend_and_agree_with_the_tokenizer(embedder: Embedder, re
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30), min_size=1), st.integers(1, 300)
-)
+@given(st.lists(WORDS, min_size=1), st.integers(1, 300))
 def test_token_starts_of_a_long_text_are_those_of_the_whole(
     embedder: Embedder, reference: Any, words: list[str], times: int
 ) -> None:
     text = " ".join(words * times)
     whole = reference.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     assert list(embedder.token_starts(text)) == [start for start, _ in whole["offset_mapping"]]
+
+
+@given(st.text(alphabet="ab  \n.é", max_size=80))
+def test_a_text_is_cut_where_no_kind_of_tokenizer_notices(text: str) -> None:
+    """Metaspace and byte-level tokenizers join runs of white space, and some a mark with the line break behind it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openvino, "_PART", 3)
+        cuts = list(openvino._cuts(text))
+    assert all(text[cut] == " " and not text[cut - 1].isspace() and not text[cut + 1].isspace() for cut in cuts)
+    assert cuts == sorted(set(cuts))
+    pieces = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+    for tokenizer in (Metaspace(), ByteLevel(add_prefix_space=False)):
+        whole = [word for word, _ in tokenizer.pre_tokenize_str(text)]
+        assert [word for piece in pieces if piece for word, _ in tokenizer.pre_tokenize_str(piece)] == whole
 
 
 def test_token_starts_point_at_the_tokens(embedder: Embedder) -> None:

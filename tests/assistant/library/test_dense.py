@@ -51,6 +51,24 @@ def test_candidates_of_many_segments_are_those_that_seem_nearest_of_all(
     assert set(dense._coded(indexes, query, 5).tolist()) == expected
 
 
+def test_rows_that_are_no_longer_shown_take_no_places(tmp_path: Path) -> None:
+    """All that is nearest to the question was removed, but not so much that the segment is written anew."""
+    (tmp_path / "segments").mkdir()
+    rng = np.random.default_rng(0)
+    query = _unit(rng.normal(size=DIMENSIONS))
+    vectors = [_unit(rng.normal(size=DIMENSIONS) + (10 * query if n < 900 else 0)) for n in range(4_000)]
+    pack = build.write_new(tmp_path, [_row(1, n, vector) for n, vector in enumerate(vectors)])
+    source = Segment(tmp_path, pack.name, pack.digest)
+    coded = build.write_merged(tmp_path, [Source(source, np.ones(source.rows, np.bool_))], codes=True)
+    segment = Segment(tmp_path, coded.name, coded.digest)
+    indexes = Indexes([segment], {coded.name: np.arange(900)}, {1})
+    cosines, rows = dense.search(indexes, query, 10)
+    expected = np.array(vectors, np.float16).astype(np.float64) @ query
+    expected[:900] = -1
+    assert sorted(rows) == sorted(np.argsort(-expected)[:10])
+    assert np.allclose(np.sort(cosines), np.sort(expected)[-10:], atol=1e-6)
+
+
 def _unit(vector: FloatArray) -> FloatArray:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
