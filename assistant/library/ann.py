@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
     from assistant.types import FloatArray
 
-CANDIDATES = 4
+_CANDIDATES = 4
 """Candidates that the codes choose for each hit that is wanted, and"""
-LEAST_CANDIDATES = 400
+_LEAST_CANDIDATES = 400
 """no fewer than these; or, where a segment has no coarse quantiser and its codes say less,"""
-LEAST_CANDIDATES_FLAT = 800
-"""these: over 200 segments of 5,000 rows recall at 10 was 0.969 with 400, 0.988 with 800 and 0.995 with 1,200."""
+_LEAST_CANDIDATES_FLAT = 800
+"""these: over 200 segments of 5,000 rows recall at 10 was 0.969 with 400, 0.989 with 800 and 0.995 with 1,200."""
+_ROWS_FOR_LEAST = 1_000_000
+"""More rows need more, about as their root: on five million recall was 0.958 with 400, 0.983 with 800, 0.990 with
+1,600."""
 LEAST_OF_EACH = 16
 """Candidates for which each of very many segments is asked at first."""
 _COARSE_ROWS = 100_000
@@ -29,8 +32,14 @@ _TRAINING_ROWS_PER_LIST = 50
 _PROBED = 1 / 16
 """Share of the lists that a search looks into, and"""
 _LEAST_PROBED = 128
-"""no fewer than these: recall at 10 is then 0.987 on 100,000 hard vectors and 0.985 on a million; with a quarter of
+"""no fewer than these: recall at 10 is then 0.986 on 100,000 hard vectors and 0.987 on a million; with a quarter of
 them it was 0.956 and 0.963."""
+
+
+def candidates(limit: int, rows: int, *, coarse: bool) -> int:
+    """How many of `rows` the codes should choose for the `limit` best. coarse: all have a coarse quantiser."""
+    least = _LEAST_CANDIDATES if coarse else _LEAST_CANDIDATES_FLAT
+    return max(limit * _CANDIDATES, round(least * max(1, math.sqrt(rows / _ROWS_FOR_LEAST))))
 
 
 def write(rows: Callable[[str], Iterable[NDArray[Any]]], add: Callable[[NDArray[np.uint8]], None]) -> None:
@@ -93,7 +102,7 @@ class Codes:
 
         index: Any = faiss.deserialize_index(codes)
         self._index = index
-        self._rows: int = index.ntotal
+        self.rows: int = index.ntotal
         self.coarse = hasattr(index, "nlist")
         """Whether it has a coarse quantiser."""
         if self.coarse:
@@ -105,13 +114,13 @@ class Codes:
 
         Equal vectors are often many, and chance must not choose between them.
         """
-        ask = min(limit + 1, self._rows)
+        ask = min(limit + 1, self.rows)
         while True:
             estimated, rows = self._index.search(query.reshape(1, -1), ask)
             found = int((rows[0] >= 0).sum())
-            if found < ask or ask == self._rows or estimated[0][-1] < estimated[0][limit - 1]:
+            if found < ask or ask == self.rows or estimated[0][-1] < estimated[0][limit - 1]:
                 break
-            ask = min(2 * ask, self._rows)
+            ask = min(2 * ask, self.rows)
         if found > limit:
             found = int((estimated[0][:found] >= estimated[0][limit - 1]).sum())
         return rows[0][:found], estimated[0][:found]

@@ -71,8 +71,8 @@ def _coded(indexes: Indexes, query: FloatArray, limit: int) -> Ints:
 
     if not indexes.coded:
         return np.empty(0, np.int64)
-    coarse = all(codes.coarse for codes, _ in indexes.coded)
-    wanted = max(limit * ann.CANDIDATES, ann.LEAST_CANDIDATES if coarse else ann.LEAST_CANDIDATES_FLAT)
+    rows_coded, coarse = sum(codes.rows for codes, _ in indexes.coded), all(codes.coarse for codes, _ in indexes.coded)
+    wanted = ann.candidates(limit, rows_coded, coarse=coarse)
     # Of many segments few hold much of what is wanted; these are asked again.
     of_each = min(wanted, max(ann.LEAST_OF_EACH, 4 * wanted // len(indexes.coded)))
     found = [codes.search(query, of_each) for codes, _ in indexes.coded]

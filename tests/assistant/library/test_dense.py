@@ -24,7 +24,7 @@ DIMENSIONS, SHELVES = 16, 30
 def test_candidates_of_many_segments_are_those_that_seem_nearest_of_all(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ann, "LEAST_CANDIDATES_FLAT", 40)
+    monkeypatch.setattr(ann, "_LEAST_CANDIDATES_FLAT", 40)
     monkeypatch.setattr(ann, "LEAST_OF_EACH", 2)
     (tmp_path / "segments").mkdir()
     rng = np.random.default_rng(seed)
