@@ -16,6 +16,7 @@ from assistant.library import catalog, database, recovery
 from assistant.library.disk import make_folder, refused
 from assistant.library.indexes import Indexes
 from assistant.library.lock import lock
+from assistant.library.once import once
 from assistant.library.segment import FOLDER, Segment, SegmentMissing
 from assistant.library.view import View
 from assistant.library.writer import Writer
@@ -29,12 +30,17 @@ _KEPT_INDEXES = 8
 _KEPT_CONNECTIONS = 8
 
 
-class _Made:
-    """Indexes that the first thread which wants them makes, while only those that want the same ones wait."""
+class _Visible:
+    """What callers who may read the same shelves see; only they wait for it."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.indexes: Indexes | None = None
+    def __init__(
+        self, segments: list[Segment], dead: dict[str, Any], shelves: frozenset[int], device: Literal["cpu", "gpu"]
+    ) -> None:
+        self._read = segments, dead, shelves, device
+
+    @once
+    def indexes(self) -> Indexes:
+        return Indexes(*self._read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class _State:
     segments: list[Segment]
     dead: dict[str, Any]
     visible: dict[frozenset[str], tuple[frozenset[int], int]] = field(default_factory=dict)
-    indexes: OrderedDict[frozenset[int], _Made] = field(default_factory=OrderedDict)
+    indexes: OrderedDict[frozenset[int], _Visible] = field(default_factory=OrderedDict)
 
 
 class Library:
@@ -205,14 +211,11 @@ class Library:
                 shelves = frozenset(shelf for shelf, access in state.shelves.items() if access.allows(groups))
                 state.visible[groups] = shelves, max((state.changes.get(shelf, 0) for shelf in shelves), default=0)
             visible, generation = state.visible[groups]
-            made = state.indexes.setdefault(visible, _Made())
+            seen = state.indexes.setdefault(visible, _Visible(state.segments, state.dead, visible, self._device))
             state.indexes.move_to_end(visible)
             if len(state.indexes) > _KEPT_INDEXES:
                 state.indexes.popitem(last=False)
-        with made.lock:
-            if made.indexes is None:
-                made.indexes = Indexes(state.segments, state.dead, visible, self._device)
-        return View(connection, generation, visible, made.indexes)
+        return View(connection, generation, visible, seen.indexes)
 
 
 def _read_state(folder: Path, connection: apsw.Connection, published: int, known: dict[str, Segment]) -> _State:
