@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assistant.answering import Assistant
     from assistant.errors import (
+        FetchError,
         LibraryDamaged,
         LibraryDiskFull,
         LibraryError,
@@ -44,6 +45,7 @@ __all__ = [
     "Chunk",
     "Citation",
     "Document",
+    "FetchError",
     "Item",
     "LLMError",
     "LLMGarbage",

@@ -12,7 +12,8 @@
     │   ├── LibraryReadOnly    it can be read, but not written
     │   ├── LibraryDiskFull    there was no room to write
     │   └── LibraryDamaged     a file is missing or does not hold what it should
-    ├── SourceError            a source as a whole could not be listed; nothing is removed
+    ├── SourceError            a source as a whole could not be read; nothing is removed
+    │   └── FetchError         a request failed, or an item could not be had; has `.reason`
     ├── ParseError             one item could not be read; has `.reason`
     └── LLMError
         ├── LLMUnavailable     no server answers, or not in time
@@ -74,6 +75,20 @@ class LibraryDamaged(LibraryError):
 
 class SourceError(RefdeskError):
     pass
+
+
+class FetchError(SourceError):
+    """What was asked of a source could not be had.
+
+    `reason` is one word out of: unreachable (no answer, or not in time, or the server is at fault), forbidden,
+    gone, too_large, not_content (a login page, another type than was asked for, or a body that is cut), refused
+    (any other answer), blocked (an address that may not be connected to).
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
 
 
 class ParseError(RefdeskError):

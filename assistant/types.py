@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 EVERYONE = "everyone"
 """The group that every caller belongs to, signed in or not."""
+SIGNED_IN = "signed-in"
+"""The group of everybody who has signed in."""
+PERSON = "user:"
+"""What stands before a person's name: each is a group of one."""
 
 Mode = Literal["extract", "generate"]
 ItemStatus = Literal["indexed", "skipped", "failed"]
 ChunkKind = Literal["text", "bibliography"]
 Stage = Literal["lexical", "dense", "fused"]
+DocumentStatus = Literal["", "draft", "approved", "superseded", "retracted"]
+"""What the source says that a document is worth; "" where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ class Document:
 
     `text` is Markdown: `#` headings, pipe tables, LaTeX between `$` or `$$`. `sections` lie side by side and cover it
     whole. `pages` holds the offset at which each page, slide or sheet starts, the first always 0; it is empty for
-    formats that have none.
+    formats that have none. `created` and `modified` are dates in ISO 8601, `language` is a BCP 47 tag; each is "" where
+    the source does not say.
     """
 
     source: str
@@ -86,6 +93,11 @@ class Document:
     sections: tuple[Section, ...]
     pages: tuple[int, ...] = ()
     access: Access = PUBLIC
+    authors: tuple[str, ...] = ()
+    created: str = ""
+    modified: str = ""
+    language: str = ""
+    status: DocumentStatus = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,37 @@
+"""Who may read, in the words of a source, as the rules that shelves have.
+
+Groups keep the names that the source gives them, so that a person's groups (from sign-in, or a file) are those of the
+collaboration. A person is a group of one, `user:NAME`.
+"""
+
+from __future__ import annotations
+
+from assistant.types import EVERYONE, PERSON, PUBLIC, SIGNED_IN, Access
+
+NOBODY = Access(())
+"""The rule for what a source does not tell."""
+
+__all__ = ["EVERYONE", "NOBODY", "PUBLIC", "SIGNED_IN", "both", "group", "person"]
+
+
+def group(name: str) -> str:
+    """A source's group as one of ours. One that is called like ours, but is not, becomes `group:NAME`."""
+    return f"group:{name}" if name in (EVERYONE, SIGNED_IN) or name.startswith((PERSON, "group:")) else name
+
+
+def person(name: str) -> str:
+    """A single person, by the name under which they sign in."""
+    return PERSON + name
+
+
+def both(*rules: Access) -> Access:
+    """The rule that lets in who passes each of `rules`; nobody, if one of them lets nobody in.
+
+    >>> both(Access.of("atlas"), PUBLIC, Access.of("staff")) == Access((frozenset({"atlas"}), frozenset({"staff"})))
+    True
+    """
+    if not all(rule.all_of and all(rule.all_of) for rule in rules):
+        return NOBODY
+    sets = {any_of for rule in rules for any_of in rule.all_of if EVERYONE not in any_of}
+    ordered = tuple(sorted(sets, key=sorted)) or PUBLIC.all_of
+    return Access(ordered, frozenset().union(*(rule.deny for rule in rules)))

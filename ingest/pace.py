@@ -1,0 +1,35 @@
+"""How often a source may be asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class Pace:
+    """A token bucket: at most `burst` requests at once, in the long run `per_second`. Safe to use from several threads.
+
+    At no time have more than `burst + t * per_second` requests been let through within `t` seconds.
+    """
+
+    def __init__(self, per_second: float, burst: int = 1) -> None:
+        if per_second <= 0 or burst < 1:
+            raise ValueError(f"a pace needs per_second > 0 and burst >= 1, got {per_second} and {burst}")
+        self._interval = 1 / per_second
+        self._allowance = (burst - 1) * self._interval
+        self._due = float("-inf")
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Returns when the next request may be made."""
+        with self._lock:
+            now = time.monotonic()
+            self._due = max(self._due, now - self._allowance)
+            pause, self._due = self._due - now, self._due + self._interval
+        if pause > 0:
+            time.sleep(pause)
+
+    def hold(self, seconds: float) -> None:
+        """Lets nothing through for so long: the source asked for it."""
+        with self._lock:
+            self._due = max(self._due, time.monotonic() + seconds)

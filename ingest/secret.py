@@ -1,0 +1,39 @@
+"""The password or token of a source: from the environment or from a file that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from assistant.errors import SettingsError
+from ingest.connectors.options import WebOptions
+
+
+def secret_of(options: WebOptions) -> str:
+    """What `secret_env` or `secret_file` holds, without white space around it; "" where neither is set.
+
+    Raises SettingsError, which never shows the secret, where both are set, or what they name is missing, empty, or
+    readable by others.
+    """
+    if options.secret_env and options.secret_file:
+        raise SettingsError("A source has both secret_env and secret_file. Keep one.")
+    if options.secret_env:
+        found = os.environ.get(options.secret_env, "").strip()
+        if not found:
+            raise SettingsError(f"The environment variable {options.secret_env} is to hold a secret, but is not set.")
+        return found
+    if not options.secret_file:
+        return ""
+    path = Path(options.secret_file).expanduser()
+    try:
+        with path.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise SettingsError(f"Others can read the secret in {path} (mode {mode & 0o777:o}): chmod 600 {path}")
+            found = stream.read(65_536).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The secret in {path} cannot be read: {error}") from error
+    if not found:
+        raise SettingsError(f"{path} is to hold a secret, but is empty.")
+    return found
