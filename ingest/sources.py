@@ -18,6 +18,8 @@ from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
     "folder": "Folder",
+    "mediawiki": "MediaWiki",
+    "mediawiki_dump": "MediaWikiDump",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 

@@ -114,7 +114,7 @@ class MediaWiki(Connector):
         time, _, kind = since.partition(" ")
         if kind != self._kind(site):
             return None
-        oldest = {"list": "recentchanges", "rcdir": "newer", "rclimit": 1, "rcprop": "timestamp"}
+        oldest: dict[str, str | int] = {"list": "recentchanges", "rcdir": "newer", "rclimit": 1, "rcprop": "timestamp"}
         kept = self._api.ask({"action": "query", **oldest}).get("query", {}).get("recentchanges", [])
         if not kept or kept[0]["timestamp"] > time:
             return None
@@ -160,7 +160,9 @@ class MediaWiki(Connector):
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha1").hexdigest()
         if found != file.sha1:
-            raise FetchError("not_content", f"{file.page}: what came is not the file that the wiki lists (a login page?)")
+            raise FetchError(
+                "not_content", f"{file.page}: what came is not the file that the wiki lists (a login page?)"
+            )
         return Fetched(
             path,
             revision=file.sha1,
@@ -217,8 +219,15 @@ class MediaWiki(Connector):
 
     def _swept(self, site: _Site) -> Iterator[Listed]:
         for space in site.namespaces:
-            ask = {"generator": "allpages", "gapnamespace": space, "gaplimit": "max", "gapfilterredir": "nonredirects"}
-            for batch in self._api.query({**ask, "prop": "info", "inprop": "url"}):
+            ask: dict[str, str | int] = {
+                "generator": "allpages",
+                "gapnamespace": space,
+                "gaplimit": "max",
+                "gapfilterredir": "nonredirects",
+                "prop": "info",
+                "inprop": "url",
+            }
+            for batch in self._api.query(ask):
                 for page in batch.get("pages", {}).values():
                     yield self._page(site, page)
         if self._options.files:
@@ -234,8 +243,8 @@ class MediaWiki(Connector):
 
     def _file(self, site: _Site, name: str, image: dict[str, Any], before: str = "") -> Listed:
         if "sha1" not in image or "url" not in image:
-            refused = ("unsupported", "the wiki has its description, but not the file")
-            return Listed(_FILE + name, image.get("timestamp", ""), site.access, refused)
+            missing = ("unsupported", "the wiki has its description, but not the file")
+            return Listed(_FILE + name, image.get("timestamp", ""), site.access, missing)
         kind = image["mime"].partition("/")[0]
         refused = ("unsupported", f"{image['mime']} holds no text") if kind in ("image", "audio", "video") else None
         address = urljoin(self._options.url, image["url"])
@@ -265,8 +274,10 @@ class MediaWiki(Connector):
                     files[_name(moved)] = _FILE + name
             if not {event["ns"], target.get("target_ns")} & set(site.namespaces):
                 continue
-            ids |= {str(number): None for name in ("pageid", "logpage") if (number := event.get(name))}
-            titles |= {title: None for title in (event["title"], target.get("target_title")) if title}
+            numbers = {str(number): None for name in ("pageid", "logpage") if (number := event.get(name))}
+            moved_to = target.get("target_title") or ("" if numbers else event["title"])
+            ids |= numbers
+            titles |= {moved_to: None} if moved_to else {}
         seen: set[str] = set()
         for page in self._standing(site, ids, titles):
             if page.key not in seen:
@@ -318,7 +329,7 @@ class MediaWiki(Connector):
 
     def _load(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Pages with their text, by key; without those that are gone."""
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         for joined in batches(keys, self._site().most):
             ask = {"pageids": joined, "prop": "info|revisions", "inprop": "url", "rvslots": "main"}
             for batch in self._api.query({**ask, "rvprop": "ids|timestamp|user|content"}):

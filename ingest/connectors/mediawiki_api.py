@@ -103,7 +103,13 @@ class Api:
         with self._lock:
             if self._signed_in != times:
                 return
-            ask = {"action": "query", "meta": "tokens", "type": "login", "format": "json", "formatversion": 2}
+            ask: dict[str, str | int] = {
+                "action": "query",
+                "meta": "tokens",
+                "type": "login",
+                "format": "json",
+                "formatversion": 2,
+            }
             body = self._body(self._client.get(self._url, ask, accept=JSON).json())
             try:
                 token = body["query"]["tokens"]["logintoken"]

@@ -1,8 +1,8 @@
 """A real MediaWiki on loopback: Debian's packages (see mediawiki.sh), SQLite, PHP's own web server.
 
-    with MediaWikiServer(tmp_path, private=True) as wiki:
-        wiki.edit("Calorimeter", "It weighs 2900 tonnes.")
-        wiki.fault = "maxlag 2"
+with MediaWikiServer(tmp_path, private=True) as wiki:
+    wiki.edit("Calorimeter", "It weighs 2900 tonnes.")
+    wiki.fault = "maxlag 2"
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ BOT_PASSWORD = "0123456789abcdef0123456789abcdef"
 _SETTINGS = """
 $wgServer = "{address}";
 $wgJobRunRate = 0;
+$wgDBservers = [[
+    'type' => 'sqlite', 'dbname' => 'wiki', 'dbDirectory' => "{folder}/db", 'load' => 1, 'flags' => DBO_DEFAULT,
+    'user' => '', 'password' => '', 'host' => '', 'variables' => ['synchronous' => 'OFF'],
+]];
 $wgEnableUploads = true;
 $wgFileExtensions = ['png', 'pdf', 'txt', 'docx'];
 $wgUploadDirectory = "{folder}/images";
