@@ -20,6 +20,8 @@ _CLASSES = {
     "folder": "Folder",
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
+    "twiki": "Twiki",
+    "twiki_folder": "TwikiFolder",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 
