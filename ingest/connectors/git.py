@@ -6,11 +6,10 @@ anything here.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import quote
 
 from pydantic import Field, field_validator
@@ -36,7 +35,7 @@ class GitOptions(ServerOptions):
     GitLab or Gitea, which need no `user`.
     """
 
-    kind: Literal["git"]
+    kind: Literal["git"] = "git"
     branch: str = ""
     """None is the default branch of the repository."""
     folder: str = ""
@@ -68,6 +67,8 @@ class GitOptions(ServerOptions):
 class Git(Connector):
     """A branch of a git repository. It has no rules about readers: who may read is what `readers` says."""
 
+    has_rules: ClassVar[bool] = False
+
     def __init__(self, options: GitOptions, client: Client | None = None) -> None:
         self._remote = Remote.of(options.url)
         self._branch = options.branch
@@ -78,13 +79,11 @@ class Git(Connector):
         self._commit: str | None = None
         self._stories: dict[str, Story] = {}
         self.root = " ".join(filter(None, ("git", self._remote.url, self._branch, self._folder)))
-        chosen = repr((options.include, options.exclude))
-        self._choice = hashlib.sha256(chosen.encode()).hexdigest()[:8]
 
     def cursor(self) -> str:
         """The commit that the branch is at, which is fetched; what follows reads that one."""
         self._commit, self._stories = self._clone.refresh(), {}
-        return f"{self._commit} {self._choice}" if self._commit else ""
+        return self._commit
 
     def list(self) -> Iterator[Listed]:
         for key, entry in self._entries(self._at()).items():
@@ -92,11 +91,8 @@ class Git(Connector):
 
     def changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone] | None:
         """From the trees of the two commits, also where history was rewritten between them."""
-        old, _, choice = since.partition(" ")
         new = self._at()
-        if choice != self._choice or not new or not self._clone.has(old):
-            return None
-        return self._changed(old, new, again)
+        return self._changed(since, new, again) if new and self._clone.has(since) else None
 
     def _changed(self, old: str, new: str, again: Collection[str]) -> Iterator[Listed | Gone]:
         before = self._entries(old)

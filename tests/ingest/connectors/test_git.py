@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,9 @@ from assistant.types import PUBLIC
 from ingest.connectors.connector import Fetched, Gone, Listed
 from ingest.connectors.git import Git, GitOptions, guessed_page_url
 from ingest.git.remote import Remote
+
+if TYPE_CHECKING:
+    from conftest import Desk  # type: ignore[import-not-found]
 
 _spec = importlib.util.spec_from_file_location("git_servers", Path(__file__).parents[2] / "servers/git.py")
 assert _spec
@@ -314,10 +317,8 @@ def test_folder_and_patterns(source: Source, repository: Any, tmp_path: Path) ->
     repository.put("minutes2/y.md", "y")
     repository.commit()
     git = source(folder="/minutes/", include=("*.md",))
-    start = git.cursor()
     assert listed(git).keys() == {"minutes/2026/march.md"}
     assert fetched(git, listed(git)["minutes/2026/march.md"], tmp_path)[0] == LONG
-    assert source(folder="/minutes/", exclude=("march.*",)).changes(start, ()) is None  # other patterns: list again
     repository.git("rm", "-rq", "minutes")
     repository.commit()
     with pytest.raises(SourceError, match=r"no folder minutes .* Nothing was removed"):
@@ -447,3 +448,32 @@ def test_where_a_browser_finds_a_file(url: str, page: str) -> None:
     assert guessed_page_url(Remote.of(url)) != "" or page == ""
     own = GitOptions(kind="git", url=url, page_url="https://pages/{branch}/{page}?{x}", branch="a/b")
     assert Git(own)._url("a b/C-d.md") == "https://pages/a/b/a%20b/C-d?{x}"
+
+
+def test_each_change_takes_one_sync(desk: Callable[[dict[str, Any]], Desk], daemon: Any, repository: Any) -> None:
+    (repository.path / "data.bin").unlink()
+    repository.commit()
+    allow = [f"127.0.0.1:{daemon.port}"]
+    site = desk({"kind": "git", "url": daemon.url("wiki"), "allow": allow, "readers": ["atlas"]})
+    assert set(site.outcomes(site.sync()).values()) == {"new"}
+    assert site.readable("atlas") == {"Home.md", "minutes/2026/march.md"}
+    assert site.readable("cms") == set()
+    assert site.outcomes(site.sync()) == {}
+
+    repository.put("Home.md", "# Home\n\nIt weighs 7001 tonnes.\n")
+    repository.put("new.md", "# New\n\nA new page.\n")
+    repository.git("mv", "minutes/2026/march.md", "minutes/march.md")
+    repository.commit("Emmy Noether")
+    assert site.outcomes(site.sync()) == {"Home.md": "changed", "new.md": "new", "minutes/march.md": "moved"}
+    site.like_fresh()
+    assert "7001" in site.text("Home.md", "atlas")
+    assert site.document("minutes/march.md", "atlas")["authors"] == ("Ada Lovelace", "Emmy Noether")
+
+    daemon.cut_after = 10
+    repository.git("rm", "-q", "new.md")
+    repository.commit()
+    assert "failed" in site.sync().sources[0].error
+    assert "new.md" in site.readable("atlas")
+    daemon.cut_after = None
+    assert site.outcomes(site.sync()) == {"new.md": "removed"}
+    site.like_fresh()
