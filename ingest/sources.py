@@ -18,6 +18,9 @@ from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
     "folder": "Folder",
+    "git": "Git",
+    "llama_index": "LlamaIndex",
+    "oai": "OAI",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 
