@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ingest.sync import Line, Report, build_library
+    from ingest.report import Line, Report, SourceReport
+    from ingest.sync import build_library, sync_sources
 
-__all__ = ["Line", "Report", "build_library"]
+__all__ = ["Line", "Report", "SourceReport", "build_library", "sync_sources"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from ingest import sync
+        from ingest import report, sync
 
-        return getattr(sync, name)
+        return getattr(sync if name.islower() else report, name)
     raise AttributeError(f"module 'ingest' has no attribute {name!r}")

@@ -15,7 +15,8 @@ _VERBATIM = re.compile(r"\\verb\{([a-z]+)\}\s*\\verb ([^\n]*)\n")
 def as_bibliography(text: str) -> str:
     r"""The content of a `.bbl` file as a `thebibliography`; what biber made for biblatex is spelled out."""
     if "\\entry{" not in text:
-        return text
+        _, begin, entries = text.partition("\\begin{thebibliography}")
+        return begin + entries if begin else text
     entries = "\n".join(_items(text))
     return f"\\begin{{thebibliography}}{{}}\n{entries}\n\\end{{thebibliography}}\n"
 
