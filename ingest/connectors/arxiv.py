@@ -105,8 +105,9 @@ class Arxiv(Connector):
             return None
         missing = [key for key in again if key not in found]
         found.update((paper.key, paper) for paper in self._by_numbers(missing, self._query))
-        gone = [Gone(key) for key in missing if key not in found]
-        return iter([*gone, *map(_listed, found.values())])
+        changed: list[Listed | Gone] = [Gone(key) for key in missing if key not in found]
+        changed += map(_listed, found.values())
+        return iter(changed)
 
     def fetch(self, item: Listed, folder: Path) -> Fetched:
         paper: Paper = item.hint
@@ -177,7 +178,7 @@ class Arxiv(Connector):
 
     def _page(self, asked: Mapping[str, str], period: Period | None, start: int) -> Page[Paper]:
         size = _IDS if "id_list" in asked else _PAGE
-        params = {**asked, "start": start, "max_results": size}
+        params: dict[str, str | int] = {**asked, "start": start, "max_results": size}
         answer = self._client.get(f"{self._url}/api/query", params, accept=XML)
         total, papers = read_feed(answer.body)
         return Page(total, {paper.key: paper for paper in papers})

@@ -66,8 +66,8 @@ def _halves(ask: Ask[T], period: Period, total: int, size: int, most: int) -> It
     firsts = [ask(half, 0) for half in halves]
     if sum(page.total for page in firsts) < total:
         raise SourceError(
-            f"The search announces {total} results from {since} to {until}, but has {firsts[0].total} up to {middle} and "
-            f"{firsts[1].total} after. Nothing was removed; it will be tried again."
+            f"The search announces {total} results from {since} to {until}, but has {firsts[0].total} up to {middle} "
+            f"and {firsts[1].total} after. Nothing was removed; it will be tried again."
         )
     for half, first in zip(halves, firsts, strict=True):
         if first.total <= most:
@@ -97,7 +97,7 @@ def _whole(ask: Ask[T], period: Period | None, first: Page[T], size: int) -> Ite
 
 
 def full_page(ask: Ask[T], period: Period | None, start: int, size: int) -> Page[T]:
-    """The page from `start` on, asked for again where it holds less than it should. Raises SourceError if it stays so."""
+    """The page from `start` on, asked for again where it holds too little. Raises SourceError if it stays so."""
     for _ in range(_TRIES):
         page = ask(period, start)
         if len(page.results) >= min(size, page.total - start):

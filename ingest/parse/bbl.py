@@ -51,10 +51,10 @@ def _items(text: str) -> Iterator[str]:
 
 def _people(entry: str) -> str:
     """The authors of an entry, else its editors."""
-    lists = dict(_NAMES.findall(entry))
+    lists: dict[str, str] = dict(_NAMES.findall(entry))
     names: list[str] = []
     given = ""
-    for part, value in _NAME.findall(lists.get("author", lists.get("editor", ""))):
+    for part, value in _NAME.findall(lists.get("author") or lists.get("editor") or ""):
         if part == "family":
             names.append(value)
         else:

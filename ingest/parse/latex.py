@@ -1,7 +1,7 @@
 r"""LaTeX as pandoc reads it without losing anything.
 
 Pandoc expands most macros and keeps mathematics, but it gives up over the inner workings of a preamble, drops what
-stands in a `\resizebox`, knows one caption a float and few kinds of column, and shows the scaffolding of bibliographies.
+stands in a `\resizebox`, knows one caption a float and few kinds of column, and shows how bibliographies are made.
 """
 
 from __future__ import annotations

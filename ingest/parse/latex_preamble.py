@@ -34,10 +34,16 @@ _TITLES = {"title", "subtitle", "author", "date"}
 _COMMAND = re.compile(r"\\([A-Za-z@]+|.)", re.S)
 _LET = re.compile(r"\s*\\[A-Za-z]+\s*=?\s*\\(?:[A-Za-z]+|[^A-Za-z@])")
 _KEPT_AS_THEY_ARE = frozenset(
-    "begin end item par input include part chapter section subsection subsubsection paragraph subparagraph caption cite "
-    "citet citep citealp ref eqref cref label pageref bibitem bibliography footnote thanks title author date maketitle "
-    "abstract includegraphics documentclass usepackage emph textbf textit text hspace vspace thepage thesection "
-    "thefigure thetable theequation refname abstractname figurename tablename and".split()
+    re.findall(
+        r"\w+",
+        """
+        begin end item par input include part chapter section subsection subsubsection paragraph
+        subparagraph caption cite citet citep citealp ref eqref cref label pageref bibitem bibliography
+        footnote thanks title author date maketitle abstract includegraphics documentclass usepackage emph
+        textbf textit text hspace vspace thepage thesection thefigure thetable theequation refname
+        abstractname figurename tablename and
+        """,
+    )
 )
 """Commands that pandoc knows better than a redefinition of how they look."""
 _ABSTRACT = re.compile(r"\\begin\{abstract\}.*?\\end\{abstract\}|\\abstract\s*(?=\{)", re.S)

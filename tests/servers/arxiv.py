@@ -28,7 +28,7 @@ class Version:
 
 @dataclass
 class Arxiv:
-    """`papers` are their versions by number, the first first. `asked` is each request: when, and its path with query."""
+    """`papers` are their versions by number, the first first. `asked` holds each request: when, and what."""
 
     papers: dict[str, list[Version]] = field(default_factory=dict)
     asked: list[tuple[float, str]] = field(default_factory=list)

@@ -8,6 +8,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,16 @@ measured.
 RESULTS = rb"""\section{Results}
 \begin{IEEEeqnarray}{rCl} E &=& mc^2 \label{e} \end{IEEEeqnarray}
 \begin{figure*}[t]\subfloat[The barrel.]{\includegraphics{a}}\caption{Response of $\pt$.}\end{figure*}
-\begin{table}\resizebox{\textwidth}{!}{\begin{tabular}{L{2cm}|D{.}{.}{2}}Bin & Yield \\ \cline{1-2} 1 & 7.5 \\\end{tabular}}
+\begin{table}\resizebox{\textwidth}{!}{%
+\begin{tabular}{L{2cm}|D{.}{.}{2}}Bin & Yield \\ \cline{1-2} 1 & 7.5 \\\end{tabular}}
 \caption{Yields.}\end{table}
 """
 BBL = rb"""\providecommand{\href@noop}[1]{\@secondoftwo}
 \begin{thebibliography}{10}%
 \makeatletter\providecommand \@ifxundefined [1]{x}%
 \bibitem [{\citenamefont {Foo}(2020)}]{a}\BibitemOpen
-\bibfield {author} {\bibinfo {author} {\bibfnamefont {F.}~\bibnamefont {Foo}}, }\href@noop {} {\emph {JHEP}} (2020)\BibitemShut {NoStop}
+\bibfield {author} {\bibinfo {author} {\bibfnamefont {F.}~\bibnamefont {Foo}}, }%
+\href@noop {} {\emph {JHEP}} (2020)\BibitemShut {NoStop}
 \end{thebibliography}
 """
 
@@ -163,12 +166,12 @@ def test_a_paper_is_its_latex_as_one_text(connect: Open, tmp_path: Path) -> None
         "We measure $\\sigma$.",
         "arXiv:2101.00001v1, JHEP 01 (2021) 1, DOI 10.1007/JHEP01_1.",
         "# Introduction",
-        "Jets with $p_{\\mathrm{T}} > 20\\,\\mathrm{GeV}$ [@a] 50% are measured.",
+        "Jets with $p_{\\mathrm{T}}> 20\\,\\mathrm{GeV}$ [@a] 50% are measured.",
         "# Results",
         "$$\\begin{align} E &=& mc^2 \\label{e} \\end{align}$$",
         "The barrel.",
         "Response of $p_{\\mathrm{T}}$.",
-        "| Bin | Yield | |||| | 1 | 7.5 |",
+        "| Bin | Yield | ||| | 1 | 7.5 |",
         "Yields.",
         "# References",
         "a: F. Foo, *JHEP* (2020)",
@@ -411,7 +414,7 @@ def test_the_pace_is_kept(arxiv: Any) -> None:
         list(connector.list())
     times = [at for at, _ in arxiv.asked]
     assert len(times) == 4
-    assert all(later - at > 0.02 for at, later in zip(times, times[1:], strict=False))
+    assert all(later - at > 0.02 for at, later in pairwise(times))
     assert times[-1] - times[0] > 3 * 0.03 - 0.01
 
 
@@ -419,5 +422,59 @@ def test_the_pace_is_kept(arxiv: Any) -> None:
     "options", [{}, {"query": "a", "ids": ("2101.00001",)}, {"ids": ("2101.00001v2",)}, {"ids": ("x",)}]
 )
 def test_options(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="query or ids|no arXiv number"):
+    with pytest.raises(ValueError, match=r"query or ids|no arXiv number"):
         ArxivOptions(kind="arxiv", **options)
+
+
+def test_a_library_follows_arxiv(arxiv: Any, desk: Callable[[dict[str, Any]], Any]) -> None:
+    def tex(text: str) -> bytes:
+        return gzip.compress(rf"\documentclass{{article}}\begin{{document}}{text}\end{{document}}".encode())
+
+    del arxiv.papers["2102.00002"]
+    d = desk(
+        {
+            "kind": "arxiv",
+            "url": f"http://{arxiv.address}",
+            "query": "cat:hep-ex",
+            "readers": ["everyone"],
+            "allow": [arxiv.address],
+            "requests_per_second": 1000,
+            "retry_seconds": 0.01,
+        }
+    )
+    assert d.outcomes(d.sync()) == {"2101.00001": "new", "hep-ex/9901001": "new"}
+    today = Arxiv.cursor(None)  # type: ignore[arg-type]
+    arxiv.publish("2999.00001", paper("New", today, source=tex("Muons decay.")))
+    arxiv.publish("2101.00001", paper("Jets", today, source=tex("Jets are wider."), abstract="Wider."))
+    before = len(arxiv.asked)
+    assert d.outcomes(d.sync()).keys() == {"2101.00001", "2999.00001"}
+    assert sorted(path.split("?")[0] for _, path in arxiv.asked[before:]) == [
+        "/api/query",
+        "/e-print/2101.00001v2",
+        "/e-print/2999.00001v1",
+    ]
+    assert "Jets are wider." in d.text("2101.00001")
+    d.like_fresh()
+
+    before = len(arxiv.asked)
+    assert d.outcomes(d.sync()) == {}
+    assert len(arxiv.asked) == before + 1
+
+    arxiv.amend("2999.00001", title="Newer", journal="JHEP 1 (2999) 1")
+    assert d.outcomes(d.sync()) == {"2999.00001": "changed"}
+    assert d.document("2999.00001")["title"] == "Newer"
+    assert "JHEP 1 (2999) 1" in d.text("2999.00001")
+
+    arxiv.publish("2999.00001", paper("Newer", today, comment="withdrawn by the authors, muons do not"))
+    assert d.outcomes(d.sync()).keys() == {"2999.00001"}
+    assert d.document("2999.00001")["status"] == "retracted"
+    assert "Muons decay" not in d.text("2999.00001")
+    d.like_fresh()
+
+    arxiv.amend("2101.00001", categories=("hep-ph",))
+    arxiv.unavailable = 99
+    assert "503" in d.sync(full=True).sources[0].error
+    assert d.readable() == {"2101.00001", "2999.00001", "hep-ex/9901001"}
+    arxiv.unavailable = 0
+    assert d.outcomes(d.sync(full=True)) == {"2101.00001": "removed"}
+    d.like_fresh()
