@@ -17,6 +17,7 @@ from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
+    "arxiv": "Arxiv",
     "folder": "Folder",
     "git": "Git",
     "llama_index": "LlamaIndex",
