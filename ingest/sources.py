@@ -21,6 +21,8 @@ _CLASSES = {
     "folder": "Folder",
     "git": "Git",
     "llama_index": "LlamaIndex",
+    "mediawiki": "MediaWiki",
+    "mediawiki_dump": "MediaWikiDump",
     "oai": "OAI",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
