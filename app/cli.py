@@ -62,6 +62,7 @@ def demo(
 def _index(library: Path, settings: Settings) -> None:
     from ingest import build_library
     from ingest.demo import documents
+    from ingest.report import OUTCOMES
 
     with _telling() as tell:
         tell("Reading the demonstration documents ...")
@@ -69,9 +70,9 @@ def _index(library: Path, settings: Settings) -> None:
             [documents()],
             library,
             settings=settings,
-            progress=lambda done, total, key: tell(f"Reading the demonstration documents: {done} of {total}, {key}"),
+            progress=lambda done, seen, line: tell(f"Reading the demonstration documents: {done}, {line.key}"),
         )
-    counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in ("indexed", "unchanged", "failed"))
+    counts = ", ".join(f"{n} {outcome}" for outcome in OUTCOMES if (n := report.count(outcome)))
     print(f"Demonstration documents: {counts}. Library {library}, generation {report.generation}.", flush=True)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -84,6 +84,9 @@ class IngestSettings(_Section):
     """Wall and CPU time for one file."""
     parse_memory_mb: int = Field(1536, ge=256)
     workers: int = Field(2, ge=1)
+    publish_seconds: float = Field(300, ge=0)
+    """`refdesk sync` shows what it has read so far when the last time is longer ago; a run that is stopped loses no
+    more."""
     readers: dict[str, str] = Field(default_factory=dict)
     """Suffix -> dotted name of a LlamaIndex reader or LangChain loader, for formats that Refdesk does not parse,
     e.g. `".json" = "llama_index.core.readers.json.JSONReader"`."""
@@ -101,6 +104,8 @@ class Settings(BaseSettings):
     answer: AnswerSettings = AnswerSettings()
     llm: LLMSettings = LLMSettings()
     ingest: IngestSettings = IngestSettings()
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What `refdesk sync` reads: name -> section. What may stand in it, `ingest.connectors` says, a module a kind."""
 
     @classmethod
     def settings_customise_sources(

@@ -35,7 +35,8 @@ DocumentStatus = Literal["", "draft", "approved", "superseded", "retracted"]
 class Access:
     """Who may read: one group out of *each* set in `all_of`, and no group in `deny`.
 
-    A rule without any set, or with an empty one, lets nobody in: what is unknown is nobody's.
+    A rule without any set, or with an empty one, lets nobody in: what is unknown is nobody's. The order in which sets
+    are given makes no difference.
 
     >>> Access.of("atlas", "cms").allows({"cms"})
     True
@@ -45,6 +46,9 @@ class Access:
 
     all_of: tuple[frozenset[str], ...]
     deny: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "all_of", tuple(sorted(set(self.all_of), key=sorted)))
 
     @classmethod
     def of(cls, *groups: str) -> Access:

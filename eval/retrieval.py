@@ -96,7 +96,7 @@ def index_corpus(folder: Path, library: Library, embedder: Embedder, progress: P
     """Makes a library hold the corpus, one document each, and returns the name of its source."""
     with library.writer(embedder) as writer:
         source = writer.source_name(str(folder.resolve()), folder.name)
-        vanished = set(writer.items(source))
+        vanished = set(writer.known(source))
         for done, found in enumerate(read_documents(folder), start=1):
             document = replace(found, source=source)
             writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))

@@ -33,5 +33,4 @@ def both(*rules: Access) -> Access:
     if not all(rule.all_of and all(rule.all_of) for rule in rules):
         return NOBODY
     sets = {any_of for rule in rules for any_of in rule.all_of if EVERYONE not in any_of}
-    ordered = tuple(sorted(sets, key=sorted)) or PUBLIC.all_of
-    return Access(ordered, frozenset().union(*(rule.deny for rule in rules)))
+    return Access(tuple(sets) or PUBLIC.all_of, frozenset().union(*(rule.deny for rule in rules)))

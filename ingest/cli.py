@@ -1,12 +1,10 @@
-"""`refdesk index`."""
+"""`refdesk index` and `refdesk sync`."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +14,19 @@ import typer
 from assistant.cli_options import LIBRARY, comma_separated
 
 if TYPE_CHECKING:
-    from ingest.sync import Progress, Report
+    from ingest.report import Report, SourceReport
 
 commands = typer.Typer()
 
 SOME_FAILED = 3
-_LINE_SECONDS = 15.0
+NOT_READ = 4
+LOCKED = 75
+"""EX_TEMPFAIL of sysexits.h."""
+
+_RETRY = Annotated[bool, typer.Option("--retry", help="Try items again that could not be read before.")]
+_ALLOW_DELETIONS = Annotated[
+    bool, typer.Option("--allow-deletions", help="Remove what has vanished, however much it is.")
+]
 
 
 @commands.command()
@@ -31,14 +36,17 @@ def index(
     readers: Annotated[
         str | None, typer.Option(help="Groups that may read these documents; default: as before, else everyone.")
     ] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Try files again that could not be read before.")] = False,
+    retry: _RETRY = False,
+    allow_deletions: _ALLOW_DELETIONS = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read documents into a library; run again, it touches only what changed.
 
-    Exit code 0: all read; 3: some files failed, the rest is indexed; 2: bad usage; 1: nothing was done.
+    Exit code 0: all read; 3: some files failed, the rest is indexed; 4: all files of a source have vanished, and were
+    kept; 2: bad usage; 1: nothing was done.
     """
     from assistant.types import Access
+    from ingest.progress import shown_progress
     from ingest.sync import build_library
 
     groups = comma_separated(readers or "")
@@ -47,71 +55,128 @@ def index(
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise typer.BadParameter(f"there is nothing at {', '.join(missing)}", param_hint="PATHS")
-    with _progress(quiet=as_json) as progress:
+    access = Access.of(*groups) if groups else None
+    with nullcontext() if as_json else shown_progress() as progress:
         report = build_library(
-            paths, library, access=Access.of(*groups) if groups else None, retry=retry, progress=progress
+            paths, library, access=access, retry=retry, allow_deletions=allow_deletions, progress=progress
         )
     if as_json:
         print(json.dumps(asdict(report), ensure_ascii=False))
     else:
         _print(report, library)
-    if report.count("failed"):
-        raise typer.Exit(SOME_FAILED)
+    raise typer.Exit(_exit_code(report))
 
 
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """On standard error: a progress bar where that is a terminal, elsewhere a line now and then."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+@commands.command()
+def sync(
+    library: LIBRARY = Path("library"),
+    sources: Annotated[list[str], typer.Option("--source", help="Only this source; may be repeated.")] = [],  # noqa: B006
+    full: Annotated[bool, typer.Option("--full", help="List all items, not only what changed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    retry: _RETRY = False,
+    allow_deletions: _ALLOW_DELETIONS = False,
+    metrics: Annotated[
+        Path | None, typer.Option(help="Write metrics for Prometheus' textfile collector into this .prom file.")
+    ] = None,
+    install_cron: Annotated[
+        bool, typer.Option("--install-cron", help="Do not read anything, but make cron do it, by `--schedule`.")
+    ] = False,
+    schedule: Annotated[str, typer.Option(help="When, in the words of crontab; with --install-cron.")] = "17 * * * *",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines; so too where no terminal is.")] = False,
+) -> None:
+    """Bring the library up to date with the sources that `refdesk.toml` lists.
 
-    console = Console(stderr=True)
-    if quiet:
-        yield None
+    Exit code 0: all read; 3: some items failed; 4: a source could not be read, or too much of it had vanished; 75:
+    another run is under way; 2: bad usage; 1: nothing was done.
+    """
+    from assistant.errors import LibraryLocked
+    from assistant.settings import load
+    from ingest.metrics import write_metrics
+    from ingest.progress import json_progress, json_summary, shown_progress
+    from ingest.sources import sources_of
+    from ingest.sync import sync_sources
+
+    if install_cron:
+        from ingest.cron import install
+
+        print(install(schedule, library, metrics))
         return
-    if not console.is_terminal:
-        yield _lines_now_and_then()
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("looking at the files", total=None)
+    settings = load()
+    as_json = as_json or not sys.stdout.isatty()
+    try:
+        with nullcontext(json_progress(_say)) if as_json else shown_progress() as progress:
+            report = sync_sources(
+                sources_of(settings, tuple(sources)),
+                library,
+                settings=settings,
+                full=full,
+                dry_run=dry_run,
+                retry=retry,
+                allow_deletions=allow_deletions,
+                progress=progress,
+            )
+    except LibraryLocked as error:
+        print(f"refdesk: {error}", file=sys.stderr)
+        raise typer.Exit(LOCKED) from error
+    code = _exit_code(report)
+    if as_json:
+        for line in json_summary(report, code):
+            _say(line)
+    else:
+        _print(report, library)
+    if metrics and not dry_run:
+        write_metrics(report, code, metrics)
+    raise typer.Exit(code)
 
-        def show(done: int, total: int, key: str) -> None:
-            bar.update(task, completed=done, total=total, description=key[-60:])
 
-        yield show
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
-def _lines_now_and_then() -> Progress:
-    last = time.monotonic()
+def _exit_code(report: Report) -> int:
+    if not all(source.trusted for source in report.sources):
+        return NOT_READ
+    return SOME_FAILED if report.count("failed") else 0
 
-    def show(done: int, total: int, key: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _LINE_SECONDS:
-            last = time.monotonic()
-            print(f"{done} of {total} files, {key}", file=sys.stderr)
 
-    return show
+def _sums(source: SourceReport) -> str:
+    """A source in one line: what became of its items, and what is to be done if it was not read to its end."""
+    from ingest.report import OUTCOMES
+
+    said = [f"{count} {outcome}" for outcome in OUTCOMES if (count := source.counts.get(outcome, 0))]
+    if source.access_changed:
+        said.append(f"{source.access_changed} with other readers")
+    line = f"{source.source}: {', '.join(said) or 'nothing'}; {source.seconds:.1f} s."
+    if source.error:
+        line += f" It could not be read to its end, and nothing was removed. {source.error}"
+    if source.held_back:
+        line += (
+            f" {source.held_back} items have vanished. They were kept: that is more than a run may remove. If they are "
+            "really gone: --allow-deletions"
+        )
+    return line
 
 
 def _print(report: Report, library: Path) -> None:
-    """One line a file that was read, refused or removed, the refused ones last, then the sums."""
+    """One line an item that was read, refused or removed, the refused ones last; then a line a source, and the sums."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from ingest.report import OUTCOMES
+
     console = Console()
-    order = ["indexed", "removed", "skipped", "failed"]
-    table = Table("", "source", "file", "why", box=None, pad_edge=False)
-    for line in sorted(report.lines, key=lambda line: order.index(line.outcome) if line.outcome in order else -1):
-        if line.outcome != "unchanged":
-            why = f"{line.chunks} chunks" if line.outcome == "indexed" else f"{line.reason}: {line.detail}".strip(": ")
-            table.add_row(line.outcome, escape(line.source), escape(line.key), escape(" ".join(why.split())[:160]))
+    table = Table("", "source", "item", "why", box=None, pad_edge=False)
+    for line in sorted(report.lines, key=lambda line: OUTCOMES.index(line.outcome)):
+        why = f"{line.chunks} chunks" if line.chunks else ""
+        why = f"{line.reason}: {line.detail}".strip(": ") or why
+        table.add_row(line.outcome, escape(line.source), escape(line.key), escape(" ".join(why.split())[:160]))
     if table.row_count:
         console.print(table)
-    sums = [f"{report.count(o)} {o}" for o in ("indexed", "unchanged", "removed", "skipped", "failed")]
+    for source in report.sources:
+        console.print(_sums(source), markup=False, highlight=False, soft_wrap=True)
     console.print(
-        f"{', '.join(sums)}. {report.embedded} chunks embedded, {report.seconds:.1f} s. "
-        f"Library {library}, generation {report.generation}.",
+        f"{report.embedded} chunks embedded, {report.seconds:.1f} s. Library {library}, generation "
+        f"{report.generation}.",
         highlight=False,
     )

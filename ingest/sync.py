@@ -1,57 +1,41 @@
-"""What changed at the sources, and so what to do: parse, split and put what is new, remove what is gone."""
+"""What changed at the sources, and so what to do: parse, split and put what is new, remove what is gone.
+
+Each source is read in a thread of its own (`reading`); here what they find is parsed and taken into the library
+(`taking`), which shows it in steps, each a whole generation.
+"""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from assistant.embed import Embedder, open_embedder
-from assistant.errors import ParseError
+from assistant.errors import ParseError, SettingsError, SourceError
 from assistant.library import Library
-from assistant.library.writer import Writer
+from assistant.library.lock import lock
 from assistant.settings import Settings, load
-from assistant.types import PUBLIC, Access, Document, Item
-from ingest.connectors.folder import Folder, ListedFile, as_text, revision
+from assistant.types import PUBLIC, Access
+from ingest.connectors.connector import Connector
+from ingest.connectors.folder import Folder, FolderOptions
+from ingest.interleave import interleave
 from ingest.parse import Parsed, parse_files
-from ingest.split import split
-from ingest.structure import sections_of
+from ingest.reading import Finished, Known, Reading, Seen
+from ingest.report import Line, Report, SourceReport
+from ingest.source_state import SourceState, digest, now
+from ingest.sources import Source
+from ingest.taking import Taking
 
-READING = 1
-"""Raise this when parsing or splitting changes, so that every file is read again."""
+LOCK = "sync.lock"
+_SOURCES_AT_ONCE = 8
 
-SKIPPED_REASONS = frozenset({"unsupported", "outside_root"})
-"""Reasons that say nothing is wrong with an item: it is just not one that Refdesk reads. All others are failures."""
-
-Outcome = Literal["indexed", "unchanged", "skipped", "failed", "removed"]
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a run did with one item. `detail` is a sentence for people where `reason` is a word for programs."""
-
-    source: str
-    key: str
-    outcome: Outcome
-    reason: str = ""
-    detail: str = ""
-    chunks: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a run did. `embedded` counts chunks that had never been embedded before; `seconds` is wall time."""
-
-    generation: int
-    lines: tuple[Line, ...]
-    embedded: int
-    seconds: float
-
-    def count(self, outcome: Outcome) -> int:
-        return sum(line.outcome == outcome for line in self.lines)
+Progress = Callable[[int, int, Line], None]
+"""Called with items done, items seen so far, and the line of the one just done."""
 
 
 def build_library(
@@ -60,130 +44,225 @@ def build_library(
     *,
     access: Access | None = None,
     retry: bool = False,
+    allow_deletions: bool = False,
     settings: Settings | None = None,
     embedder: Embedder | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Makes the library hold what is in the files and folders `paths`, touching only what changed.
 
-    Each path is a source of its own: what vanished from it is removed, other sources stay. `access` says who may read
-    all of it; None keeps the rule that each source has, and lets everyone read a new one. With `retry`, files that
-    could not be read before are tried again although they did not change. `embedder` stands in for the one that the
-    settings name.
-    `progress` is called with files done, files to do, and the key of the one just done.
+    Each path is a source of its own: what vanished from it is removed, other sources stay. If all has vanished, as from
+    a drive that is not mounted, nothing is removed without `allow_deletions`. `access` says who may read all of it;
+    None keeps the rule that each source has, and lets everyone read a new one. With `retry`, files that could not be
+    read before are tried again although they did not change. `embedder` stands in for the one that the settings name.
 
     Raises SourceError if a path is not there or cannot be listed (nothing is changed then), LibraryLocked,
     LibraryMismatch and LibraryDamaged as `Library` does.
     """
-    started = time.monotonic()
     settings = settings or load()
-    folders = [Folder(Path(path)) for path in paths]
-    listings = [list(folder.list()) for folder in folders]
-    embedder = embedder or open_embedder(settings.embedder, Library.fingerprint_at(library))
-    lines: list[Line] = []
-    total = sum(len(listing) for listing in listings)
-    with Library.open_or_create(library, embedder).writer(embedder) as writer:
-        for folder, listing in zip(folders, listings, strict=True):
-            source = writer.source_name(as_text(str(folder.root)), folder.name)
-            rule = access or writer.access_of(source) or PUBLIC
-            run = _SourceRun(writer, embedder, settings, source, rule, retry)
-            for line in run.lines(listing):
-                lines.append(line)
-                if progress:
-                    progress(len(lines), max(total, len(lines)), line.key)
-        generation = writer.publish()
-        embedded = writer.embedded
-    return Report(generation, tuple(lines), embedded, time.monotonic() - started)
+    folders = [Folder(FolderOptions(path=str(path))) for path in paths]
+    with _Run(Path(library), settings, embedder, progress, retry=retry) as run:
+        for folder in folders:
+            source = run.writer.source_name(folder.root, folder.name)
+            known = run.writer.known(source)
+            rule = access or run.writer.access_of(source) or PUBLIC
+            run.add(folder, Taking(source, run.embedder, rule, len(known), 1.0, allow_deletions), known)
+        return run.report(strict=True)
+
+
+def sync_sources(
+    sources: Iterable[Source],
+    library: str | Path,
+    *,
+    full: bool = False,
+    dry_run: bool = False,
+    retry: bool = False,
+    allow_deletions: bool = False,
+    settings: Settings | None = None,
+    embedder: Embedder | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Makes the library hold what the sources hold, touching only what changed.
+
+    >>> from ingest import sources_of
+    >>> sync_sources(sources_of(settings), "library")  # doctest: +SKIP
+
+    `full` lists them whole although they could tell what changed. With `dry_run`,
+    nothing is fetched and nothing written: the lines say what would be done. A source that cannot be read, or from
+    which more vanished than its `max_removed` and not `allow_deletions`, is reported as such and loses nothing.
+
+    Raises LibraryLocked where another run is under way, LibraryMismatch and LibraryDamaged as `Library` does.
+    """
+    settings = settings or load()
+    with ExitStack() as opened:
+        target = Path(library)
+        if dry_run and not target.exists():
+            target = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="refdesk-")))
+        run = opened.enter_context(_Run(target, settings, embedder, progress, retry=retry, dry_run=dry_run))
+        for source in sources:
+            run.add_source(source, full=full, allow_deletions=allow_deletions, opened=opened)
+        return run.report()
 
 
 @dataclass(frozen=True, slots=True)
-class _SourceRun:
-    writer: Writer
-    embedder: Embedder
-    settings: Settings
-    source: str
-    access: Access
-    retry: bool
+class _Open:
+    """A source that is being read; `options` is the digest of its settings, "" where it has none."""
 
-    def lines(self, listing: Sequence[ListedFile]) -> Iterator[Line]:
-        known = self.writer.items(self.source)
-        elsewhere = self.writer.moved(self.source, self.access)
-        for key in sorted(known.keys() - {file.key for file in listing}):
-            self.writer.remove(self.source, key)
-            yield Line(self.source, key, "removed")
-        to_read: list[tuple[ListedFile, str]] = []
-        for file in listing:
-            line, found = self._without_reading(file, known.get(file.key), moved=file.key in elsewhere)
-            if line:
-                yield line
-            else:
-                to_read.append((file, found))
-        parsed = parse_files((file.path for file, _ in to_read), self.settings.ingest)
-        for (file, found), (_, result) in zip(to_read, parsed, strict=True):
-            yield self._take(file, found, result)
+    taking: Taking
+    steps: Iterator[Seen | Finished]
+    requests: Callable[[], int]
+    options: str = ""
 
-    def _without_reading(self, file: ListedFile, item: Item | None, *, moved: bool) -> tuple[Line | None, str]:
-        """The line for a file that need not be parsed, or None and the revision that was found."""
-        stamp = f"{READING}:{file.stamp}"
-        if not file.inside:
-            return self._refused(file, stamp, "", "outside_root", "a link that leads to no file in the folder"), ""
-        if not file.regular:
-            return self._refused(file, stamp, "", "unsupported", "a pipe, socket or device"), ""
-        same_rules = item is not None and item.stamp.startswith(f"{READING}:")
-        if item and item.stamp == stamp and not (self.retry and item.status != "indexed"):
-            return self._unchanged(item, item, moved=moved), ""
-        try:
-            found = revision(file.path)
-        except OSError as error:
-            return self._refused(file, stamp, "", "unreadable", str(error.strerror)), ""
-        if item and same_rules and item.status == "indexed" and item.revision == found:
-            return self._unchanged(item, replace(item, stamp=stamp), moved=moved), ""
-        return None, found
 
-    def _unchanged(self, before: Item, now: Item, *, moved: bool) -> Line:
-        if moved:
-            found = self.writer.document(before.source, before.key)
-            if found:
-                document, chunks = found
-                self.writer.put(replace(document, access=self.access), chunks)
-        if moved or now != before:
-            self.writer.record(now, self.access)
-        if before.status == "indexed":
-            return Line(before.source, before.key, "unchanged")
-        return Line(before.source, before.key, before.status, before.reason, "as before; not tried again")
+class _Run:
+    """One run of the one writer over several sources."""
 
-    def _take(self, file: ListedFile, found: str, result: Parsed | ParseError) -> Line:
-        stamp = f"{READING}:{file.stamp}"
-        if isinstance(result, ParseError):
-            return self._refused(file, stamp, found, result.reason, result.detail)
-        document = Document(
-            source=self.source,
-            key=file.key,
-            revision=found,
-            title=result.title,
-            url=file.path.as_uri(),
-            kind=result.kind,
-            text=result.text,
-            sections=sections_of(result.text, result.title),
-            pages=result.pages,
-            access=self.access,
+    def __init__(
+        self,
+        library: Path,
+        settings: Settings,
+        embedder: Embedder | None,
+        progress: Progress | None,
+        *,
+        retry: bool = False,
+        dry_run: bool = False,
+    ) -> None:
+        self._started = self._published = time.monotonic()
+        self._settings = settings
+        self._progress = progress
+        self._retry, self._dry_run = retry, dry_run
+        self.embedder = embedder or open_embedder(settings.embedder, Library.fingerprint_at(library))
+        self._library = Library.open_or_create(library, self.embedder)
+        self._open: dict[str, _Open] = {}
+        self._reports: dict[str, SourceReport] = {}
+        self._lines: list[Line] = []
+        self._parsing: deque[tuple[_Open, Seen]] = deque()
+        self._embedded = self._done = self._found = 0
+
+    def __enter__(self) -> _Run:
+        with ExitStack() as opened:
+            opened.enter_context(lock(self._library.path, LOCK))
+            self._folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="refdesk-")))
+            self.writer = self._library.writer(self.embedder)
+            opened.callback(self._leave)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.close()
+
+    def _leave(self) -> None:
+        self.writer.__exit__(None, None, None)
+
+    def add_source(self, source: Source, *, full: bool, allow_deletions: bool, opened: ExitStack) -> None:
+        """A source of the settings. One that cannot be opened is reported so."""
+        known = self.writer.known(source.name)
+        taking = Taking(
+            source.name, self.embedder, source.readers, len(known), source.options.max_removed, allow_deletions
         )
-        chunks = self._put(document)
-        if not chunks:
-            return self._refused(file, stamp, found, "empty", "no text in it")
-        self.writer.record(Item(self.source, file.key, "indexed", "", found, stamp), self.access)
-        return Line(self.source, file.key, "indexed", chunks=chunks)
+        try:
+            connector, client = source.open(opened, self._settings.ingest.max_file_mb)
+            self.writer.claim_source(source.name, connector.root)
+        except (SourceError, SettingsError) as error:
+            taking.error = str(error)
+            self._end(taking, 0)
+            return
+        options = digest(source.options)
+        state = SourceState.parse(self.writer.state(source.name))
+        cursor = "" if full or self._retry else state.since(options, source.full_hours, now())
+        self.add(connector, taking, known, cursor, options, (lambda: client.requests) if client else lambda: 0)
 
-    def _put(self, document: Document) -> int:
-        chunks = split(document, self.embedder.token_starts, self.embedder.max_tokens)
-        if chunks:
-            self.writer.put(document, chunks)
-        return len(chunks)
+    def add(
+        self,
+        connector: Connector,
+        taking: Taking,
+        known: Known,
+        cursor: str = "",
+        options: str = "",
+        requests: Callable[[], int] = lambda: 0,
+    ) -> None:
+        folder = self._folder / str(len(self._open))
+        folder.mkdir()
+        reading = Reading(connector, known, folder, retry=self._retry, dry_run=self._dry_run)
+        self._open[taking.source] = _Open(taking, reading.steps(cursor), requests, options)
 
-    def _refused(self, file: ListedFile, stamp: str, found: str, reason: str, detail: str) -> Line:
-        self.writer.drop_document(self.source, file.key)
-        status: Literal["skipped", "failed"] = "skipped" if reason in SKIPPED_REASONS else "failed"
-        if reason == "unreadable":
-            stamp = ""  # new rights on a file change nothing that a stamp holds, so it is tried again each time
-        self.writer.record(Item(self.source, file.key, status, reason, found, stamp), self.access)
-        return Line(self.source, file.key, status, reason, detail)
+    def report(self, *, strict: bool = False) -> Report:
+        """Reads all sources to their ends. With `strict`, one that cannot be read raises SourceError, and nothing of
+        this run is published."""
+        steps = interleave({name: source.steps for name, source in self._open.items()}, _SOURCES_AT_ONCE)
+        with closing(steps):
+            for _, result in parse_files(self._to_parse(steps, strict), self._settings.ingest):
+                self._take(result, strict)
+        generation = self._publish(last=True) if not self._dry_run else self._library.generation()
+        seconds = time.monotonic() - self._started
+        reports = tuple(self._reports[name] for name in self._reports)
+        return Report(generation, reports, tuple(self._lines), self._embedded, seconds)
+
+    def _to_parse(self, steps: Iterator[tuple[str, Seen | Finished | SourceError]], strict: bool) -> Iterator[Path]:
+        """The files to parse; all else that was found is dealt with on the way."""
+        for name, step in steps:
+            source = self._open[name]
+            if isinstance(step, SourceError):
+                if strict:
+                    raise step
+                source.taking.error = str(step)
+                self._close_if_done(source)
+            elif isinstance(step, Finished):
+                source.taking.finished = step
+                self._close_if_done(source)
+            else:
+                self._found += 1
+                line = source.taking.settle(self.writer, step)
+                if line:
+                    self._done_with(step, line)
+                else:
+                    assert step.fetched
+                    source.taking.waiting += 1
+                    self._parsing.append((source, step))
+                    yield step.fetched.path
+
+    def _take(self, result: Parsed | ParseError, strict: bool) -> None:
+        source, seen = self._parsing.popleft()
+        self._done_with(seen, source.taking.take(self.writer, seen, result))
+        source.taking.waiting -= 1
+        self._close_if_done(source)
+        if not strict and time.monotonic() - self._published > self._settings.ingest.publish_seconds:
+            self._publish()
+
+    def _done_with(self, seen: Seen, line: Line) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._found, line)
+        if seen.folder:
+            shutil.rmtree(seen.folder)
+
+    def _close_if_done(self, source: _Open) -> None:
+        """Ends a source that was read, once all of its items are taken."""
+        taking = source.taking
+        if taking.waiting or not (taking.finished or taking.error):
+            return
+        if taking.finished:
+            for line in taking.finish(self.writer, taking.finished):
+                self._found += 1
+                self._done += 1
+                if self._progress:
+                    self._progress(self._done, self._found, line)
+            if source.options and not taking.held_back:
+                before = SourceState.parse(self.writer.state(taking.source))
+                after = before.after(taking.finished.cursor, source.options, now(), listed=taking.finished.listed)
+                self.writer.set_state(taking.source, after.written())
+        self._end(taking, source.requests())
+
+    def _end(self, taking: Taking, requests: int) -> None:
+        last_success = SourceState.parse(self.writer.state(taking.source)).read
+        self._reports[taking.source] = taking.report(requests, last_success)
+        self._lines += taking.lines
+
+    def _publish(self, *, last: bool = False) -> int:
+        generation = self.writer.publish()
+        self._embedded += self.writer.embedded
+        if not last:
+            self.writer.__exit__(None, None, None)
+            self.writer = self._library.writer(self.embedder)
+            self._published = time.monotonic()
+        return generation

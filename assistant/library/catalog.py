@@ -17,16 +17,16 @@ import apsw
 from assistant.errors import LibraryDamaged, LibraryTooNew, LibraryTooOld
 from assistant.library import database
 from assistant.library.disk import sync_folder, whole_file
-from assistant.types import Access, Chunk, Document, Section
+from assistant.types import Access, Chunk, Document, Item, Section
 
-FORMAT = 2
+FORMAT = 3
 FILE = "catalog.sqlite"
 MARK = "published"
 """The file that says which publish was the last, beside the catalog."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE source (name TEXT PRIMARY KEY, root TEXT NOT NULL UNIQUE) WITHOUT ROWID;
+CREATE TABLE source (name TEXT PRIMARY KEY, root TEXT NOT NULL UNIQUE, state TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE TABLE shelf (id INTEGER PRIMARY KEY, access TEXT NOT NULL UNIQUE);
 CREATE TABLE change (shelf INTEGER NOT NULL, generation INTEGER NOT NULL, PRIMARY KEY (shelf, generation))
     WITHOUT ROWID;
@@ -34,7 +34,9 @@ CREATE TABLE document (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     shelf INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER, count INTEGER NOT NULL, length INTEGER NOT NULL,
     source TEXT NOT NULL, key TEXT NOT NULL, revision TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL,
-    kind TEXT NOT NULL, sections TEXT NOT NULL, pages TEXT NOT NULL, text TEXT NOT NULL
+    kind TEXT NOT NULL, sections TEXT NOT NULL, pages TEXT NOT NULL, text TEXT NOT NULL,
+    authors TEXT NOT NULL DEFAULT '[]', created TEXT NOT NULL DEFAULT '', modified TEXT NOT NULL DEFAULT '',
+    language TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE chunk (
     document INTEGER NOT NULL REFERENCES document (id) ON DELETE CASCADE, number INTEGER NOT NULL,
@@ -189,7 +191,8 @@ def add_document(
 ) -> int:
     connection.execute(
         "INSERT INTO document (shelf, born, count, length, source, key, revision, title, url, kind, sections, pages,"
-        " text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " text, authors, created, modified, language, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             shelf,
             generation,
@@ -204,6 +207,11 @@ def add_document(
             json.dumps([[s.start, s.end, list(s.path), s.kind] for s in document.sections]),
             json.dumps(document.pages),
             document.text,
+            json.dumps(document.authors, ensure_ascii=False),
+            document.created,
+            document.modified,
+            document.language,
+            document.status,
         ),
     )
     number = connection.last_insert_rowid()
@@ -215,8 +223,8 @@ def add_document(
 
 
 _DOCUMENT = (
-    "SELECT document.id, source, key, revision, title, url, kind, text, sections, pages, access"
-    " FROM document JOIN shelf ON shelf.id = document.shelf WHERE died IS NULL AND "
+    "SELECT document.id, source, key, revision, title, url, kind, text, sections, pages, access, authors, created,"
+    " modified, language, status FROM document JOIN shelf ON shelf.id = document.shelf WHERE died IS NULL AND "
 )
 
 
@@ -225,7 +233,8 @@ def document(connection: apsw.Connection, where: str, values: Sequence[Any]) -> 
     row = connection.execute(_DOCUMENT + where, values).fetchone()
     if row is None:
         return None
-    number, source, key, revision, title, url, kind, text, sections, pages, access = row
+    number, source, key, revision, title, url, kind, text, sections, pages, access, *about = row
+    authors, created, modified, language, status = about
     found = Document(
         source=source,
         key=key,
@@ -237,11 +246,32 @@ def document(connection: apsw.Connection, where: str, values: Sequence[Any]) -> 
         sections=tuple(Section(start, end, tuple(path), k) for start, end, path, k in json.loads(sections)),
         pages=tuple(json.loads(pages)),
         access=access_from_json(access),
+        authors=tuple(json.loads(authors)),
+        created=created,
+        modified=modified,
+        language=language,
+        status=status,
     )
     rows = connection.execute(
         'SELECT start, "end", page, kind, section FROM chunk WHERE document = ? ORDER BY number', (number,)
     )
     return found, [Chunk(s, e, text[s:e], tuple(json.loads(section)), page, kind) for s, e, page, kind, section in rows]
+
+
+def known_items(connection: apsw.Connection, source: str) -> dict[str, tuple[Item, Access]]:
+    """What the last run knew of a source's items, and who may know of them, by key."""
+    rules = shelves(connection)
+    rows = connection.execute(
+        "SELECT shelf, source, key, status, reason, revision, stamp FROM item WHERE died IS NULL AND source = ?",
+        (source,),
+    )
+    return {row[2]: (Item(*row[1:]), rules[row[0]]) for row in rows}
+
+
+def source_state(connection: apsw.Connection, source: str) -> str:
+    """How far a source was read, in the words of who noted it; "" where nobody did."""
+    row = connection.execute("SELECT state FROM source WHERE name = ?", (source,)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def segments(connection: apsw.Connection, *, kept: bool = False) -> list[tuple[str, str, int | None]]:
@@ -280,3 +310,4 @@ def revive(connection: apsw.Connection, generation: int) -> None:
     for table in ("document", "item", "segment"):
         connection.execute(f"UPDATE {table} SET died = NULL WHERE died = ?", (generation,))
     connection.execute("DELETE FROM change WHERE generation = ?", (generation,))
+    connection.execute("UPDATE source SET state = ''")  # what a source changed meanwhile is to be seen again

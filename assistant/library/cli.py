@@ -43,7 +43,7 @@ def rollback(library: LIBRARY = Path("library")) -> None:
 
 @commands.command()
 def migrate(library: LIBRARY = Path("library")) -> None:
-    """Bring a library that an older Refdesk made up to date. Its documents are not read again, but embedded again."""
+    """Bring a library that an older Refdesk made up to date. Its documents are not read again."""
     from assistant.embed import open_embedder
     from assistant.library.migration import migrate as bring_up_to_date
     from assistant.settings import load

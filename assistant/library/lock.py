@@ -15,13 +15,13 @@ FILE = "writer.lock"
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Holds the writer's lock of the library in `folder`.
+def lock(folder: Path, name: str = FILE) -> Iterator[None]:
+    """Holds the writer's lock of the library in `folder`, or another one, of this `name`.
 
     Raises LibraryLocked where another process holds it, LibraryReadOnly where the folder cannot be written.
     """
     with refused(folder):
-        descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

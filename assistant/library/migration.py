@@ -1,6 +1,7 @@
-"""Brings a library of format 1 up to date: its documents are kept, its indexes are built again.
+"""Brings a library of an older format up to date; its documents are kept.
 
-Format 1 had a tantivy index and FAISS files for each shelf, no checksums, and chunks as rows of their own.
+Format 1 had a tantivy index and FAISS files for each shelf, no checksums, and chunks as rows of their own: its indexes
+are built again. Format 2 lacked what sources say about documents: those columns are added.
 """
 
 from __future__ import annotations
@@ -24,22 +25,31 @@ if TYPE_CHECKING:
 
     from assistant.embed import Embedder
 
-_OLD = 1
+_FORMAT_3 = (
+    "ALTER TABLE source ADD COLUMN state TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE document ADD COLUMN authors TEXT NOT NULL DEFAULT '[]'",
+    *(
+        f"ALTER TABLE document ADD COLUMN {name} TEXT NOT NULL DEFAULT ''"
+        for name in ("created", "modified", "language", "status")
+    ),
+)
 
 
 def migrate(folder: Path, embedder: Embedder, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
     """Makes the library in `folder` one of the present format and returns how many documents it holds.
 
-    All text is embedded again. The old library stays as it is until the new one is whole. `progress` is called with
-    documents done and documents in all. Raises LibraryError where there is nothing to do, LibraryLocked,
+    From format 1, all text is embedded again. The old library stays as it is until the new one is whole. `progress` is
+    called with documents done and documents in all. Raises LibraryError where there is nothing to do, LibraryLocked,
     LibraryDamaged, LibraryDiskFull, LibraryReadOnly.
     """
     file = folder / catalog.FILE
     with lock(folder), database.refused(file), refused(folder):
         with closing(database.connect(file, write=True)) as old:
             found = int(catalog.meta(old, "format"))
-            if found != _OLD:
+            if found not in (1, 2):
                 raise LibraryError(f"The library {folder} has format {found}, so there is nothing to migrate.")
+            if found == 2:
+                return _add_columns(old)
             work = folder / f"migrating{WORK_SUFFIX}"
             shutil.rmtree(work, ignore_errors=True)
             (work / segment.FOLDER).mkdir(parents=True)
@@ -51,6 +61,16 @@ def migrate(folder: Path, embedder: Embedder, progress: Callable[[int, int], Non
             old.execute("PRAGMA journal_mode = DELETE").fetchall()  # it is done, or refused, after its only row
         _take_over(folder, work)
     return documents
+
+
+def _add_columns(old: apsw.Connection) -> int:
+    old.execute("BEGIN IMMEDIATE")
+    for statement in _FORMAT_3:
+        old.execute(statement)
+    catalog.set_meta(old, "format", 3)
+    old.execute("COMMIT")
+    ((documents,),) = old.execute("SELECT count(*) FROM document WHERE died IS NULL")
+    return int(documents)
 
 
 def _copy(old: apsw.Connection, work: Path, embedder: Embedder, progress: Callable[[int, int], None]) -> int:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from assistant.embed import Embedder
+from assistant.errors import SourceError
 from assistant.library import catalog, database, recovery
 from assistant.library.arrangement import Arrangement
 from assistant.library.build import NewRow
@@ -80,15 +81,34 @@ class Writer:
         taken = {str(name) for (name,) in self._connection.execute("SELECT name FROM source")}
         names = [wish, *(f"{wish}-{number}" for number in range(2, len(taken) + 3))]
         name = next(name for name in names if name not in taken)
-        self._connection.execute("INSERT INTO source VALUES (?, ?)", (name, root))
+        self._connection.execute("INSERT INTO source (name, root) VALUES (?, ?)", (name, root))
         return name
 
-    def items(self, source: str) -> dict[str, Item]:
-        """What the last run knew of a source, by key."""
-        rows = self._connection.execute(
-            "SELECT source, key, status, reason, revision, stamp FROM item WHERE died IS NULL AND source = ?", (source,)
-        )
-        return {item.key: item for item in (Item(*row) for row in rows)}
+    def claim_source(self, name: str, root: str) -> None:
+        """Gives the source at `root` this name; raises SourceError where another source has it, or it has another."""
+        row = self._connection.execute(
+            "SELECT name, root FROM source WHERE name = ? OR root = ? ORDER BY name = ? DESC", (name, root, name)
+        ).fetchone()
+        if row is None:
+            self._connection.execute("INSERT INTO source (name, root) VALUES (?, ?)", (name, root))
+        elif row != (name, root):
+            raise SourceError(
+                f"The source {name} reads {root}, but the library {self._folder} knows {row[0]} as what it read from "
+                f"{row[1]}. Give it another name, or the old one back."
+            )
+
+    def state(self, source: str) -> str:
+        """What `set_state` noted of a source, "" if nothing."""
+        return catalog.source_state(self._connection, source)
+
+    def set_state(self, source: str, state: str) -> None:
+        """Notes how far a source was read, in whatever words; this alone makes no new generation, and a rollback
+        forgets it."""
+        self._connection.execute("UPDATE source SET state = ? WHERE name = ?", (state, source))
+
+    def known(self, source: str) -> dict[str, tuple[Item, Access]]:
+        """What the last run knew of a source's items, and who may know of them, by key."""
+        return catalog.known_items(self._connection, source)
 
     def document(self, source: str, key: str) -> tuple[Document, list[Chunk]] | None:
         """The document of this item as it stands in this run, and its chunks."""
@@ -101,13 +121,6 @@ class Writer:
             (source,),
         ).fetchone()
         return catalog.access_from_json(row[0]) if row else None
-
-    def moved(self, source: str, access: Access) -> set[str]:
-        """The keys of a source's items that stand on another shelf than that of `access`."""
-        rows = self._connection.execute(
-            "SELECT key FROM item WHERE died IS NULL AND source = ? AND shelf <> ?", (source, self._shelf(access))
-        )
-        return {str(key) for (key,) in rows}
 
     def record(self, item: Item, access: Access) -> None:
         """Notes what became of an item and who may know of it. A new `stamp` alone makes no new generation."""

@@ -16,6 +16,7 @@ from assistant.settings import Settings, load
 from eval.speed.corpus import Corpus, SentenceMeans
 from eval.speed.process import forget_peak, in_fresh_process, memory, say
 from eval.speed.texts import Texts
+from ingest.report import OUTCOMES, Line
 from ingest.sync import build_library
 
 _FOLDER_FILES = 100
@@ -123,9 +124,9 @@ def _index(texts: Texts, folder: Path, library: Path) -> Indexed:
     forget_peak()
     before = memory().resident
 
-    def progress(done: int, total: int, key: str) -> None:
+    def progress(done: int, seen: int, line: Line) -> None:
         if done % _FOLDER_FILES == 0:
-            say(f"indexing: {done} of {total} files")
+            say(f"indexing: {done} of {seen} files")
 
     report = build_library([folder], library, embedder=embedder, progress=progress)
-    return Indexed(len(report.lines), report.embedded, memory().peak - before)
+    return Indexed(report.count(*OUTCOMES), report.embedded, memory().peak - before)

@@ -125,7 +125,7 @@ def _refdesk(folder: Path, library: Path) -> Ingested:
     started = time.perf_counter()
     report = build_library([folder], library, embedder=embedder)
     seconds = time.perf_counter() - started
-    return _counted("refdesk", report.count("indexed"), seconds, embedder.passages)
+    return _counted("refdesk", report.count("new", "changed"), seconds, embedder.passages)
 
 
 def _llama_index(folder: Path, model: Any) -> Ingested:

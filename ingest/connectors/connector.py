@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from assistant.types import Access, DocumentStatus
 
@@ -73,6 +73,17 @@ class Connector(Protocol):
     root: str
     """What it reads, in one spelling and without secrets: "mediawiki https://wiki.example.org/w/api.php". A source of
     the same name with another root is another source."""
+    pace: ClassVar[tuple[float, int]] = (5.0, 5)
+    """Requests per second in the long run, and at once, that suit the kind."""
+    sign_in: ClassVar[bool] = True
+    """Whether the secret goes along with each request; False where the connector signs in itself."""
+    at_once: ClassVar[int] = 4
+    """Items that are fetched at the same time."""
+    has_rules: ClassVar[bool] = True
+    """Whether the source says who may read its items, or anybody may; else the settings must name `readers`."""
+    full_hours: ClassVar[float] = 168.0
+    """All is listed again when the last time is longer ago, unless the settings say otherwise; 0 for always, where
+    changes do not tell everything."""
 
     def cursor(self) -> str:
         """Where the source stands now, for `changes` of a later run; "" where it cannot say.
@@ -98,6 +109,7 @@ class Connector(Protocol):
 
     def prepare(self, items: Sequence[Listed]) -> None:
         """Told which items `fetch` is going to be asked for next, a few dozen, so that they can be loaded together."""
+        return
 
     def fetch(self, item: Listed, folder: Path) -> Fetched:
         """The content of an item, written into the empty `folder`, or a file that is there anyway.

@@ -73,12 +73,13 @@ def fresh(folder: Path, tmp_path: Path, **options: object) -> tuple[list[Documen
 
 def test_the_first_run_reads_all_and_the_second_nothing(build: Build, library: Path, folder: Path) -> None:
     first = build()
-    assert outcomes(first) == dict.fromkeys(FILES, "indexed")
+    assert outcomes(first) == dict.fromkeys(FILES, "new")
     assert first.generation == 1
     assert first.embedded == sum(line.chunks for line in first.lines) >= 3
     before = contents(library)
     again = build()
-    assert outcomes(again) == dict.fromkeys(FILES, "unchanged")
+    assert outcomes(again) == {}
+    assert again.count("unchanged") == len(FILES)
     assert (again.generation, again.embedded) == (1, 0)
     assert contents(library) == before
 
@@ -91,10 +92,9 @@ def test_create_modify_rename_delete(build: Build, library: Path, folder: Path, 
     (folder / "notes/choir.txt").unlink()
     report = build()
     assert outcomes(report) == {
-        "new.md": "indexed",
-        "calorimeter.md": "indexed",
-        "streams.rst": "indexed",
-        "rivers.rst": "removed",
+        "new.md": "new",
+        "calorimeter.md": "changed",
+        "streams.rst": "moved",
         "notes/choir.txt": "removed",
     }
     # The renamed file's and the untouched section's text are known.
@@ -109,7 +109,7 @@ def test_a_touch_reads_nothing(build: Build, folder: Path) -> None:
     build()
     os.utime(folder / "calorimeter.md", (1, 1))
     report = build()
-    assert outcomes(report) == dict.fromkeys(FILES, "unchanged")
+    assert outcomes(report) == {}
     assert (report.embedded, report.generation) == (0, 1)
 
 
@@ -121,7 +121,7 @@ def test_a_file_that_breaks_and_is_mended(build: Build, library: Path, folder: P
     broken = build()
     assert outcomes(broken)["rivers.rst"] == "failed corrupt"
     assert outcomes(broken)["empty.md"] == "failed empty"
-    assert outcomes(broken)["calorimeter.md"] == "unchanged"
+    assert outcomes(broken).keys() == {"rivers.rst", "empty.md"}
     assert Assistant.open(library).document("documents", "rivers.rst") is None
 
     again = build()
@@ -133,7 +133,7 @@ def test_a_file_that_breaks_and_is_mended(build: Build, library: Path, folder: P
     (folder / "rivers.rst").write_text(good)
     (folder / "empty.md").write_text("No longer empty.")
     mended = build()
-    assert outcomes(mended)["rivers.rst"] == outcomes(mended)["empty.md"] == "indexed"
+    assert outcomes(mended) == {"rivers.rst": "new", "empty.md": "new"}
     assert contents(library) == fresh(folder, tmp_path)
 
 
@@ -153,7 +153,8 @@ def test_other_readers_move_documents_without_embedding(
     build()
     board = Access.of("board")
     moved = build(access=board)
-    assert outcomes(moved)["calorimeter.md"] == "unchanged"
+    assert moved.count("unchanged") == len(FILES)
+    assert moved.sources[0].access_changed == len(FILES) + 2
     assert moved.embedded == 0
     assert contents(library) == ([], [[], [], []], [])  # not even what failed
     documents, _, items = contents(library, ("board",))
@@ -179,7 +180,7 @@ def test_links(build: Build, library: Path, folder: Path, tmp_path: Path) -> Non
     found = outcomes(build())
     outside = {key for key, outcome in found.items() if outcome == "skipped outside_root"}
     assert outside == {"out.md", "folder", "dangling.md", "ring.md", "ring2.md", "notes/up"}
-    assert found["inside.md"] == "indexed"
+    assert found["inside.md"] == "new"
     assert not any("swordfish" in p.text for p in Assistant.open(library).search("password swordfish", 100))
 
 
@@ -190,17 +191,17 @@ def test_pipes_and_odd_names(build: Build, library: Path, folder: Path, tmp_path
         (Path(os.fsdecode(os.fsencode(folder))) / os.fsdecode(name)).write_text("Some text without a heading.\n")
     found = outcomes(build())
     assert found.pop("pipe.md") == "skipped unsupported"
-    assert set(found.values()) == {"indexed"}
+    assert set(found.values()) == {"new"}
     assert len(found) == len(FILES) + len(names)
     assert "d\\xe9j\\xe0 vu.md" in found
-    assert set(outcomes(build()).values()) == {"unchanged", "skipped unsupported"}
+    assert outcomes(build()) == {"pipe.md": "skipped unsupported"}
 
 
 def test_the_library_in_the_folder_and_version_control_are_left_out(folder: Path) -> None:
     (folder / ".git").mkdir()
     (folder / ".git/notes.md").write_text("not a document")
-    assert outcomes(build_library([folder], folder / "library")) == dict.fromkeys(FILES, "indexed")
-    assert outcomes(build_library([folder], folder / "library")) == dict.fromkeys(FILES, "unchanged")
+    assert outcomes(build_library([folder], folder / "library")) == dict.fromkeys(FILES, "new")
+    assert outcomes(build_library([folder], folder / "library")) == {}
 
 
 def test_two_folders_of_one_name_are_two_sources(build: Build, library: Path, folder: Path, tmp_path: Path) -> None:
@@ -214,13 +215,26 @@ def test_two_folders_of_one_name_are_two_sources(build: Build, library: Path, fo
     assert {p.source for p in assistant.search("calorimeter", 100, sources=["documents-2"])} == {"documents-2"}
     # Each keeps its name, and one alone leaves the other as it is.
     (other / "calorimeter.md").unlink()
-    assert outcomes(build_library([other], library)) == {"calorimeter.md": "removed"}
-    assert set(outcomes(build()).values()) == {"unchanged"}
+    assert outcomes(build_library([other], library, allow_deletions=True)) == {"calorimeter.md": "removed"}
+    assert outcomes(build()) == {}
 
 
 def test_a_single_file_is_a_source(folder: Path, library: Path) -> None:
     report = build_library([folder / "rivers.rst"], library)
-    assert [(line.source, line.key, line.outcome) for line in report.lines] == [("rivers.rst", "rivers.rst", "indexed")]
+    assert [(line.source, line.key, line.outcome) for line in report.lines] == [("rivers.rst", "rivers.rst", "new")]
+
+
+def test_an_emptied_folder_removes_nothing(build: Build, library: Path, folder: Path) -> None:
+    """As a drive that is not mounted."""
+    build()
+    before = contents(library)
+    for name in FILES:
+        (folder / name).unlink()
+    report = build()
+    assert (outcomes(report), report.sources[0].held_back) == ({}, len(FILES))
+    assert contents(library) == before
+    assert outcomes(build(allow_deletions=True)) == dict.fromkeys(FILES, "removed")
+    assert contents(library) == ([], [[], [], []], [])
 
 
 def test_a_missing_path_changes_nothing(build: Build, library: Path, folder: Path) -> None:
@@ -248,7 +262,7 @@ def test_unreadable_files_and_folders(build: Build, library: Path, folder: Path)
     (folder / "new.md").chmod(0)
     assert outcomes(build())["new.md"] == "failed unreadable"
     (folder / "new.md").chmod(0o644)
-    assert outcomes(build())["new.md"] == "indexed"
+    assert outcomes(build())["new.md"] == "new"
 
 
 def test_a_run_that_is_refused_changes_nothing(build: Build, library: Path, folder: Path) -> None:
@@ -259,7 +273,7 @@ def test_a_run_that_is_refused_changes_nothing(build: Build, library: Path, fold
     with Library.open(library).writer(assistant._embedder), pytest.raises(LibraryLocked):
         build()
     assert contents(library) == before
-    assert outcomes(build())["new.md"] == "indexed"
+    assert outcomes(build())["new.md"] == "new"
 
 
 def test_every_file_is_accounted_for(build: Build, library: Path, folder: Path) -> None:
@@ -267,12 +281,13 @@ def test_every_file_is_accounted_for(build: Build, library: Path, folder: Path) 
     (folder / "data.bin").write_bytes(b"x")
     (folder / "no suffix").write_text("x")
     steps: list[tuple[int, int, str]] = []
-    report = build(progress=lambda done, total, key: steps.append((done, total, key)))
+    report = build(progress=lambda done, seen, line: steps.append((done, seen, line.key)))
     on_disk = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert {line.key for line in report.lines} == on_disk
     assert {i.key for i in Assistant.open(library).status().items} == on_disk
     assert [done for done, _, _ in steps] == list(range(1, 7))
-    assert {total for _, total, _ in steps} == {6}
+    assert {key for _, _, key in steps} == on_disk
+    assert all(done <= seen <= 6 for done, seen, _ in steps)
     assert report.count("failed") == 1
     assert report.count("skipped") == 2
 

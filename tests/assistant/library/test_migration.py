@@ -67,3 +67,24 @@ def test_there_is_nothing_to_migrate_twice(old: Path, embedder: Embedder) -> Non
     migrate(old, embedder)
     with pytest.raises(LibraryError, match="nothing to migrate"):
         migrate(old, embedder)
+
+
+def test_format_2_gets_the_new_columns(tmp_path: Path, embedder: Embedder) -> None:
+    """`format2` was made by the last Refdesk that wrote it."""
+    folder = tmp_path / "library"
+    shutil.copytree(Path(__file__).parent / "format2", folder)
+    with pytest.raises(LibraryTooOld, match="refdesk migrate --library"):
+        Library.open(folder)
+    assert migrate(folder, embedder) == 1
+    library = Library.open(folder)
+    assert library.verify() == []
+    with library.view() as view:
+        document = view.document("docs", "magnets.md")
+        hits = view.search_lexical("tesla", 5)
+        assert [p.text for p in view.passages(hits, "lexical")] == [
+            "# Magnets\n\nThe solenoid gives a field of 2 tesla."
+        ]
+    assert document
+    assert (document.authors, document.created, document.modified, document.status) == ((), "", "", "")
+    with pytest.raises(LibraryError, match="nothing to migrate"):
+        migrate(folder, embedder)
