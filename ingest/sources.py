@@ -24,6 +24,7 @@ _CLASSES = {
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
     "oai": "OAI",
+    "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 
