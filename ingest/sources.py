@@ -19,6 +19,7 @@ from ingest.connectors.options import SourceOptions, WebOptions
 _CLASSES = {
     "arxiv": "Arxiv",
     "folder": "Folder",
+    "inspire": "Inspire",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 
