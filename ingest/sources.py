@@ -20,6 +20,7 @@ _CLASSES = {
     "arxiv": "Arxiv",
     "folder": "Folder",
     "git": "Git",
+    "inspire": "Inspire",
     "llama_index": "LlamaIndex",
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
