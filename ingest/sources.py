@@ -17,6 +17,7 @@ from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
+    "confluence": "Confluence",
     "folder": "Folder",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
