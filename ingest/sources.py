@@ -17,9 +17,15 @@ from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
+    "arxiv": "Arxiv",
     "confluence": "Confluence",
     "confluence_export": "ConfluenceExport",
     "folder": "Folder",
+    "git": "Git",
+    "llama_index": "LlamaIndex",
+    "mediawiki": "MediaWiki",
+    "mediawiki_dump": "MediaWikiDump",
+    "oai": "OAI",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 
