@@ -18,6 +18,8 @@ from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
     "arxiv": "Arxiv",
+    "confluence": "Confluence",
+    "confluence_export": "ConfluenceExport",
     "folder": "Folder",
     "git": "Git",
     "inspire": "Inspire",
