@@ -27,6 +27,8 @@ _CLASSES = {
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
     "oai": "OAI",
+    "twiki": "Twiki",
+    "twiki_folder": "TwikiFolder",
     "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
