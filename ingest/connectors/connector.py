@@ -117,3 +117,10 @@ class Connector(Protocol):
         Raises FetchError if this item cannot be had; the next run tries again.
         """
         ...
+
+    def fetch_instead(self, item: Listed, folder: Path) -> Fetched | None:
+        """The same item in another form, once what `fetch` gave could not be parsed; None where there is none.
+
+        Its revision is another than that of `fetch`. Raises FetchError as `fetch` does.
+        """
+        return None
