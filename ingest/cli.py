@@ -93,6 +93,7 @@ def sync(
     from assistant.settings import load
     from ingest.metrics import write_metrics
     from ingest.progress import json_progress, json_summary, shown_progress
+    from ingest.sources import sources_of
     from ingest.sync import sync_sources
 
     if install_cron:
@@ -100,13 +101,14 @@ def sync(
 
         print(install(schedule, library, metrics))
         return
+    settings = load()
     as_json = as_json or not sys.stdout.isatty()
     try:
         with nullcontext(json_progress(_say)) if as_json else shown_progress() as progress:
             report = sync_sources(
-                load(),
+                sources_of(settings, tuple(sources)),
                 library,
-                only=sources,
+                settings=settings,
                 full=full,
                 dry_run=dry_run,
                 retry=retry,

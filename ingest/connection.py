@@ -18,7 +18,24 @@ from assistant.errors import FetchError
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-_TUNNELS = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b:1::/48")))
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out to be reached from anywhere."""
+_REFUSED = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # for protocols, and some clouds' metadata
+            "168.63.129.16/32",  # a cloud's own services, at an address that looks public
+            "192.88.99.0/24",  # the way into 6to4
+            "2001::/32",  # Teredo, with an IPv4 address inside
+            "2002::/16",  # 6to4, likewise
+            "3fff::/20",  # for documentation
+        ),
+    )
+)
+_MOST_ADDRESSES = 4
+"""Of a host, that are tried."""
+_NO_BRACKETS = str.maketrans("", "", "[]")
 
 
 def is_public(address: str) -> bool:
@@ -30,8 +47,10 @@ def is_public(address: str) -> bool:
             return is_public(str(found.ipv4_mapped))
         if found in _TRANSLATED:
             return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)))
-        if any(found in network for network in _TUNNELS) or int(found) < 1 << 32:
+        if found not in _UNICAST:
             return False
+    if any(found in network for network in _REFUSED):
+        return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 
@@ -39,17 +58,19 @@ def addresses(host: str, port: int, allow: Collection[str] = ()) -> list[str]:
     """The IP addresses at which `host` may be connected to, in the order of the resolver.
 
     `allow` holds `host:port` of servers that may have any address. Raises FetchError: "blocked" where no address is
-    allowed, "unreachable" where there is none.
+    allowed, "unreachable" where there is none, "refused" where the name cannot be one.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except UnicodeError as error:
+        raise FetchError("refused", f"{host[:100]} is no name of a server ({error})") from error
+    except OSError as error:
         raise FetchError(
             "unreachable", f"{host} has no address ({error}). Is its name right, and is there a network?"
         ) from error
     resolved = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     named = f"{host.strip('[]').lower().rstrip('.')}:{port}"
-    if named in {entry.lower() for entry in allow}:
+    if named in {entry.lower().translate(_NO_BRACKETS) for entry in allow}:
         return resolved
     public = [address for address in resolved if is_public(address)]
     if not public:
@@ -92,12 +113,18 @@ class CheckedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
+        try:
+            found = addresses(host, port, self._allow)[:_MOST_ADDRESSES]
+        except FetchError as error:
+            if error.reason == "unreachable":  # a fault that may pass, like those of connections
+                raise httpcore2.ConnectError(error.detail) from error
+            raise
         failed: Exception | None = None
-        for address in addresses(host, port, self._allow):
+        for untried, address in zip(range(len(found), 0, -1), found, strict=True):
+            left = self._deadline.left(timeout)
+            share = left and left / untried  # one that does not answer leaves time for the next
             try:
-                stream = self._sockets.connect_tcp(
-                    address, port, self._deadline.left(timeout), local_address, socket_options
-                )
+                stream = self._sockets.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failed = error
                 continue

@@ -3,89 +3,60 @@
     with Client(options, per_second=5) as client:
         answer = client.get("https://wiki.example.org/w/api.php", {"action": "query"}, accept=JSON)
 
-A request is repeated, with growing pauses or as long as the server asks, where the server is at fault (429, 502, 503,
-504, no answer, a cut one) and asking again does no harm.
+A request is repeated, with growing pauses or as long as the server asks, where the server is at fault (429, 500, 502,
+503, 504, no answer, a cut one) and asking again does no harm.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import random
 import ssl
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
+from urllib.parse import unquote
 
 import httpcore2
 import httpx2
 
-from assistant.errors import FetchError
+from assistant.errors import FetchError, SettingsError
+from ingest.answer import HTML, JSON, XML, Again, Response, shown, take
 from ingest.connection import CheckedBackend, Deadline
 from ingest.connectors.options import WebOptions
 from ingest.pace import Pace
 from ingest.secret import secret_of
 
-JSON = ("application/json", "text/json", "application/hal+json", "application/vnd.api+json")
-XML = ("application/xml", "text/xml", "application/atom+xml", "application/rss+xml")
-HTML = ("text/html", "application/xhtml+xml")
+__all__ = ["HTML", "JSON", "XML", "Client", "Response", "shown"]
 
-_AGENT = "refdesk/0.1"
+_USUAL = {"User-Agent": "refdesk/0.1", "Accept": "*/*", "Accept-Encoding": "gzip"}
 _REPEATS = 3
 _LONGEST_PAUSE = 300.0
 """Seconds; a server that asks for more is left alone until the next run."""
-_AT_FAULT = frozenset({429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _HARMLESS = frozenset({"GET", "HEAD", "PROPFIND", "REPORT", "OPTIONS"})
+_NO_SECRETS = frozenset({"accept", "accept-language", "depth", "if-modified-since", "if-none-match", "range"})
+"""Headers of a request that go to any server; all others go to the source's own only."""
 _NO_ANSWER = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.RemoteProtocolError, httpcore2.ProxyError)
 
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer with a status below 400, but for redirects, which were followed.
-
-    `url` is where it came from in the end. `headers` have lower-case names. `body` is decoded from its
-    content-encoding; after `download` it is empty.
-    """
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def type(self) -> str:
-        """The media type in lower case, without parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def text(self) -> str:
-        """The body in the charset that the server names, else UTF-8; what is none becomes U+FFFD."""
-        _, _, named = self.headers.get("content-type", "").lower().partition("charset=")
-        try:
-            return self.body.decode(named.split(";")[0].strip(" \"'") or "utf-8", "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """Raises FetchError("not_content") where the body is no JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise FetchError("not_content", f"{shown(self.url)} answered with what is no JSON: {error}") from error
+# At DEBUG it writes down the headers of answers, and with them the cookies of a session.
+logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
 class Client:
     """Asks one source. Safe to use from several threads; a context manager that closes its connections.
 
     In the long run it makes `per_second` requests, at most `burst` at once, unless the options say another pace; no
-    answer may be larger than `max_mb`. The secret of the options goes to the server of `options.url` and to no other;
-    with `sign_in` False it is not sent with each request, but `secret` holds it for a connector that signs in itself.
+    answer may be larger than `max_mb`. The secret of the options, cookies, and headers that may hold a secret go to the
+    server of `options.url` and to no other, which is also one of another port or scheme; with `sign_in` False the
+    secret is not sent with each request, but `secret` holds it for a connector that signs in itself.
+
+    Raises SettingsError where the URL is none, or holds a password, or the secret cannot be had.
     """
 
     def __init__(
@@ -101,19 +72,21 @@ class Client:
         self.secret = secret_of(options)
         self.requests = 0
         """How many were made."""
-        self._home = _origin(httpx2.URL(options.url))
+        self._home = _home(options.url)
         self._auth = self._authorization() if sign_in else {}
         self._timeout = options.timeout_seconds
         self._first_pause = options.retry_seconds
-        self._most_bytes = int(max_mb * 1e6)
+        self.most_bytes = int(max_mb * 1e6)
+        """The largest answer."""
         self._pace = Pace(options.requests_per_second or per_second, burst if not options.requests_per_second else 1)
         self._deadline = Deadline()
-        self._http = httpx2.Client(
-            transport=_CheckedTransport(CheckedBackend(options.allow, self._deadline)),
-            headers={"User-Agent": _AGENT, "Accept-Encoding": "gzip"},
-            follow_redirects=False,
-            timeout=self._timeout,
-            trust_env=False,
+        self._cookies = httpx2.Cookies()
+        self._lock = threading.Lock()
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=ssl.create_default_context(),
+            network_backend=CheckedBackend(options.allow, self._deadline),
+            max_connections=20,
+            keepalive_expiry=30,
         )
 
     def __enter__(self) -> Self:
@@ -122,7 +95,7 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        self._pool.close()
 
     def get(
         self,
@@ -134,8 +107,9 @@ class Client:
     ) -> Response:
         """The answer to a GET; `params` are added to the URL. 304 is an answer if `headers` ask for it.
 
-        Raises FetchError with the reasons: unreachable, forbidden (401, 403), gone (404, 410), too_large, blocked,
-        not_content (a media type that is not in `accept`, where that is given: most often a login page), refused.
+        Raises FetchError with the reasons: unreachable, forbidden (401, 403), gone (404, 410), too_large, cut,
+        blocked, not_content (a media type that is not in `accept`, where that is given: most often a login page),
+        refused.
         """
         return self.send("GET", url, params=params, headers=headers, accept=accept)
 
@@ -151,8 +125,8 @@ class Client:
         accept: Collection[str] = (),
     ) -> Response:
         """The answer to any request, as `get`; `form` or `content` is its body. A POST is not repeated."""
-        extra = {"params": dict(params) if params else None, "data": dict(form) if form else None, "content": content}
-        return self._repeatedly(method, url, {k: v for k, v in extra.items() if v is not None}, headers, accept, None)
+        body = {"data": dict(form)} if form is not None else {"content": content} if content is not None else {}
+        return self._repeatedly(method, _address(url, params), body, headers or {}, accept, None)
 
     def download(
         self,
@@ -164,33 +138,35 @@ class Client:
         accept: Collection[str] = (),
     ) -> Response:
         """As `get`, with the body in the file `path`, which is whole or not there."""
-        return self._repeatedly("GET", url, {"params": dict(params)} if params else {}, headers, accept, path)
+        return self._repeatedly("GET", _address(url, params), {}, headers or {}, accept, path)
 
     def _authorization(self) -> dict[str, str]:
         if not self.secret:
             return {}
-        if not self.user:
-            return {"Authorization": f"Bearer {self.secret}"}
-        request = next(httpx2.BasicAuth(self.user, self.secret).auth_flow(httpx2.Request("GET", "http://x")))
-        return {"Authorization": request.headers["Authorization"]}
+        if self.user:
+            signed = next(httpx2.BasicAuth(self.user, self.secret).auth_flow(httpx2.Request("GET", "http://x")))
+            return {"Authorization": signed.headers["Authorization"]}
+        if not self.secret.isascii():
+            raise SettingsError("A token has ASCII characters only, but this secret has others. Is it a password?")
+        return {"Authorization": f"Bearer {self.secret}"}
 
     def _repeatedly(
         self,
         method: str,
-        url: str,
-        extra: dict[str, Any],
-        headers: Mapping[str, str] | None,
+        target: httpx2.URL,
+        body: dict[str, Any],
+        headers: Mapping[str, str],
         accept: Collection[str],
         path: Path | None,
     ) -> Response:
         pause = self._first_pause
         for attempt in range(_REPEATS + 1):
             try:
-                return self._once(method, url, extra, headers or {}, accept, path)
-            except _Again as again:
+                return self._once(method, target, body, headers, accept, path)
+            except Again as again:
                 asked = again.after
                 if attempt == _REPEATS or method not in _HARMLESS or (asked or 0) > _LONGEST_PAUSE:
-                    raise FetchError("unreachable", str(again)) from again
+                    raise FetchError(again.reason, str(again)) from again
             if asked:
                 self._pace.hold(asked)
             else:
@@ -201,128 +177,80 @@ class Client:
     def _once(
         self,
         method: str,
-        url: str,
-        extra: dict[str, Any],
+        target: httpx2.URL,
+        body: dict[str, Any],
         headers: Mapping[str, str],
         accept: Collection[str],
         path: Path | None,
     ) -> Response:
-        """One attempt, with its redirects, within the time that one answer may take. Raises _Again."""
-        target = httpx2.URL(url)
-        self._deadline.at = None
+        """One attempt, with its redirects, each within the time that one answer may take. Raises Again."""
+        first = target
         try:
             for _ in range(_MOST_REDIRECTS + 1):
-                self._pace.wait()
-                self._deadline.at = time.monotonic() + self._timeout
-                request = self._http.build_request(method, target, headers=self._headers(target, headers), **extra)
-                self.requests += 1
-                with self._answer(request) as answer:
+                with self._answer(self._request(method, target, headers, body)) as answer:
                     if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
-                        return self._taken(answer, accept, path)
-                    target = _next(method, request.url, answer.headers["location"])
-                extra = {
-                    k: v for k, v in extra.items() if k != "params"
-                }  # the location has them, or does not want them
-            raise FetchError("refused", f"{shown(url)} leads from redirect to redirect, more than {_MOST_REDIRECTS}")
+                        return take(answer, accept, self.most_bytes, path)
+                    there = _next(method, target, answer.headers["location"])
+                    if method == "POST" and answer.status_code in (301, 302, 303):
+                        method, body = "GET", {}  # as browsers do after a form
+                    target = there
+            raise FetchError("refused", f"{shown(first)} leads from redirect to redirect, more than {_MOST_REDIRECTS}")
+        except FetchError as error:
+            if error.reason == "forbidden" and self.secret and _origin(target) != self._home:
+                raise FetchError("forbidden", f"{error}; the secret goes to {_named(self._home)} only") from error
+            raise
         except _NO_ANSWER as error:
-            raise _Again(f"{shown(target)} gave no answer ({type(error).__name__}: {error})", None) from error
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpcore2.UnsupportedProtocol) as error:
-            raise FetchError("refused", f"{shown(target)} is no address that can be asked: {error}") from error
-        except httpx2.DecodingError as error:
-            raise FetchError("not_content", f"the answer of {shown(target)} cannot be decoded: {error}") from error
+            raise Again("unreachable", f"{shown(target)} gave no answer ({type(error).__name__}: {error})") from error
+        except httpcore2.LocalProtocolError as error:
+            raise FetchError("refused", f"{shown(target)} cannot be asked with such headers") from error
         finally:
             self._deadline.at = None
 
-    def _headers(self, target: httpx2.URL, headers: Mapping[str, str]) -> dict[str, str]:
-        return {**headers, **(self._auth if _origin(target) == self._home else {})}
+    def _request(
+        self, method: str, target: httpx2.URL, headers: Mapping[str, str], body: dict[str, Any]
+    ) -> httpx2.Request:
+        """A request, with what may be secret only where it goes home; raises FetchError where it must not be made."""
+        if target.scheme not in ("http", "https") or not target.host or not 0 < (target.port or 80) < 65536:
+            raise FetchError("refused", f"{shown(target)} is no address of a web server")
+        at_home = _origin(target) == self._home
+        if not at_home and len(self.secret) > 5 and self.secret in unquote(str(target)):
+            raise FetchError("blocked", f"a redirect would carry the secret to {shown(target)}")
+        kept = {k: v for k, v in headers.items() if at_home or k.lower() in _NO_SECRETS}
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
+        return httpx2.Request(
+            method,
+            target,
+            headers={**_USUAL, **kept, **(self._auth if at_home else {})},
+            cookies=self._cookies if at_home else None,
+            extensions={"timeout": timeouts},
+            **body,
+        )
 
     @contextmanager
     def _answer(self, request: httpx2.Request) -> Iterator[httpx2.Response]:
-        if request.url.scheme not in ("http", "https") or not request.url.host:
-            raise FetchError("refused", f"{shown(request.url)} is no http or https address")
-        answer = self._http.send(request, stream=True)
-        try:
-            yield answer
-        finally:
-            answer.close()
-
-    def _taken(self, answer: httpx2.Response, accept: Collection[str], path: Path | None) -> Response:
-        """The body of an answer that is one, of a type that was asked for."""
-        url, status = shown(answer.url), answer.status_code
-        if status in _AT_FAULT:
-            raise _Again(f"{url} answered {status}", _retry_after(answer.headers.get("retry-after", "")))
-        if status >= 400:
-            reason = {401: "forbidden", 403: "forbidden", 404: "gone", 410: "gone"}.get(status, "refused")
-            raise FetchError(reason, f"{url} answered {status}")
-        got = Response(str(answer.url), status, {k.lower(): v for k, v in answer.headers.items()}, b"")
-        if accept and status == 200 and got.type not in accept:
-            login = " (a login page?)" if got.type in HTML else ""
-            raise FetchError("not_content", f"{url} answered with {got.type or 'no type'}{login}, not {accept}")
-        with ExitStack() as opened:
-            if path is None:
-                return Response(got.url, status, got.headers, b"".join(self._pieces(answer)))
-            work = path.with_name(path.name + ".part")
-            opened.callback(work.unlink, missing_ok=True)
-            with work.open("wb") as stream:
-                self._write(answer, stream)
-            work.replace(path)
-        return got
-
-    def _write(self, answer: httpx2.Response, stream: IO[bytes]) -> None:
-        for piece in self._pieces(answer):
-            stream.write(piece)
-
-    def _pieces(self, answer: httpx2.Response) -> Iterator[bytes]:
-        size = 0
-        for piece in answer.iter_bytes():
-            size += len(piece)
-            if size > self._most_bytes:
-                most = self._most_bytes / 1e6
-                raise FetchError("too_large", f"{shown(answer.url)} is larger than the {most:g} MB allowed")
-            yield piece
-
-
-def shown(url: str | httpx2.URL) -> str:
-    """A URL as messages may show it: without user, password, query and fragment, which may be secret."""
-    try:
-        parsed = httpx2.URL(url)
-    except httpx2.InvalidURL:
-        return "a malformed address"
-    return str(parsed.copy_with(userinfo=b"", query=None, fragment=None))
-
-
-class _Again(Exception):
-    """This attempt failed through the server's fault; `after` is how many seconds it asks for."""
-
-    def __init__(self, message: str, after: float | None) -> None:
-        super().__init__(message)
-        self.after = after
-
-
-class _CheckedTransport(httpx2.BaseTransport):
-    """httpx2's transport takes no network backend, so this one stands in for it."""
-
-    def __init__(self, backend: CheckedBackend) -> None:
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=20, keepalive_expiry=30
-        )
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """What a server sends, from when the pace allows to ask until the deadline of one answer."""
+        self._deadline.at = None
+        self._pace.wait()
+        self._deadline.at = time.monotonic() + self._timeout
+        with self._lock:
+            self.requests += 1
         url = request.url
-        target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        answer = self._pool.handle_request(
+        got = self._pool.handle_request(
             httpcore2.Request(
                 request.method,
-                target,
+                httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                 headers=request.headers.raw,
                 content=request.stream,
                 extensions=request.extensions,
             )
         )
-        return httpx2.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
-
-    def close(self) -> None:
-        self._pool.close()
+        try:
+            answer = httpx2.Response(got.status, headers=got.headers, stream=_Stream(got), request=request)
+            if _origin(url) == self._home:
+                self._cookies.extract_cookies(answer)
+            yield answer
+        finally:
+            got.close()
 
 
 class _Stream(httpx2.SyncByteStream):
@@ -332,29 +260,48 @@ class _Stream(httpx2.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         yield from self._answer.iter_stream()
 
-    def close(self) -> None:
-        self._answer.close()
+
+def _home(url: str) -> tuple[str, str, int]:
+    try:
+        found = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise SettingsError("The url of a source is malformed.") from None  # its parts may be a password's
+    if found.userinfo:
+        raise SettingsError(f"The url {shown(found)} holds a user or password. Say user and secret_env instead.")
+    if found.scheme not in ("http", "https") or not found.host:
+        raise SettingsError(f"The url {shown(found)} of a source does not begin with https:// and a server's name.")
+    return _origin(found)
+
+
+def _address(url: str, params: Mapping[str, str | int] | None) -> httpx2.URL:
+    """A URL with more parameters, and without user and password, which would be sent."""
+    try:
+        found = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise FetchError("refused", "a malformed address cannot be asked") from None
+    found = found.copy_with(userinfo=b"") if found.userinfo else found
+    return found.copy_merge_params(dict(params)) if params else found
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int]:
     return url.scheme, url.host.lower(), url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
 
 
+def _named(origin: tuple[str, str, int]) -> str:
+    scheme, host, port = origin
+    return f"{scheme}://{host}:{port}"
+
+
 def _next(method: str, here: httpx2.URL, location: str) -> httpx2.URL:
     """Where a redirect leads; raises FetchError where it must not be followed."""
-    there = here.join(location)
+    try:
+        there = _address(str(here.join(location)), None)
+    except (httpx2.InvalidURL, ValueError):  # urljoin raises ValueError on brackets that do not close
+        raise FetchError("refused", f"{shown(here)} leads to a malformed address") from None
+    if there.scheme not in ("http", "https"):
+        raise FetchError("blocked", f"{shown(here)} leads to an address of the kind {there.scheme[:20]}:")
     if here.scheme == "https" and there.scheme != "https":
         raise FetchError("blocked", f"{shown(here)} leads from https to {shown(there)}")
     if method not in ("GET", "HEAD") and _origin(here) != _origin(there):
         raise FetchError("refused", f"{shown(here)} leads to another server, {shown(there)}")
     return there
-
-
-def _retry_after(value: str) -> float | None:
-    """The header `Retry-After` in seconds (RFC 9110, 10.2.3): a number, or a date."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None

@@ -17,19 +17,23 @@ class Pace:
             raise ValueError(f"a pace needs per_second > 0 and burst >= 1, got {per_second} and {burst}")
         self._interval = 1 / per_second
         self._allowance = (burst - 1) * self._interval
-        self._due = float("-inf")
+        self._due = self._held_until = float("-inf")
         self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Returns when the next request may be made."""
-        with self._lock:
-            now = time.monotonic()
-            self._due = max(self._due, now - self._allowance)
-            pause, self._due = self._due - now, self._due + self._interval
-        if pause > 0:
-            time.sleep(pause)
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                due = max(self._due, now - self._allowance)
+                self._due = due + self._interval
+            if due > now:
+                time.sleep(due - now)
+            if due >= self._held_until:  # else the source asked for a pause while this one slept
+                return
 
     def hold(self, seconds: float) -> None:
         """Lets nothing through for so long: the source asked for it."""
         with self._lock:
-            self._due = max(self._due, time.monotonic() + seconds)
+            self._held_until = max(self._held_until, time.monotonic() + seconds)
+            self._due = max(self._due, self._held_until)

@@ -7,14 +7,14 @@ import stat
 from pathlib import Path
 
 from assistant.errors import SettingsError
-from ingest.connectors.options import WebOptions
+from ingest.connectors.options import ServerOptions
 
 
-def secret_of(options: WebOptions) -> str:
+def secret_of(options: ServerOptions) -> str:
     """What `secret_env` or `secret_file` holds, without white space around it; "" where neither is set.
 
-    Raises SettingsError, which never shows the secret, where both are set, or what they name is missing, empty, or
-    readable by others.
+    Raises SettingsError, which never shows the secret, where both are set, or what they name is missing, empty,
+    readable by others, or more than one line.
     """
     if options.secret_env and options.secret_file:
         raise SettingsError("A source has both secret_env and secret_file. Keep one.")
@@ -22,7 +22,7 @@ def secret_of(options: WebOptions) -> str:
         found = os.environ.get(options.secret_env, "").strip()
         if not found:
             raise SettingsError(f"The environment variable {options.secret_env} is to hold a secret, but is not set.")
-        return found
+        return _one_line(found, f"the environment variable {options.secret_env}")
     if not options.secret_file:
         return ""
     path = Path(options.secret_file).expanduser()
@@ -32,8 +32,16 @@ def secret_of(options: WebOptions) -> str:
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise SettingsError(f"Others can read the secret in {path} (mode {mode & 0o777:o}): chmod 600 {path}")
             found = stream.read(65_536).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The secret in {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"The secret in {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"The secret in {path} is no text in UTF-8.") from None  # the error would hold the secret
     if not found:
         raise SettingsError(f"{path} is to hold a secret, but is empty.")
-    return found
+    return _one_line(found, str(path))
+
+
+def _one_line(secret: str, place: str) -> str:
+    if not secret.isprintable():
+        raise SettingsError(f"The secret in {place} has several lines or control characters. Keep the secret only.")
+    return secret

@@ -11,27 +11,37 @@ from typing import Any
 from pydantic import ValidationError
 
 from assistant.errors import SettingsError
-from assistant.settings import Settings
+from assistant.settings import FILE, Settings
 from assistant.types import Access
 from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
+    "arxiv": "Arxiv",
+    "confluence": "Confluence",
+    "confluence_export": "ConfluenceExport",
     "folder": "Folder",
+    "git": "Git",
+    "inspire": "Inspire",
+    "llama_index": "LlamaIndex",
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
+    "oai": "OAI",
     "twiki": "Twiki",
     "twiki_folder": "TwikiFolder",
+    "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of the settings: its name and its checked options."""
+    """A source: its name in the library, its checked options, and the class that reads it, called with them and with
+    an HTTP client, which is None unless they are WebOptions."""
 
     name: str
     options: SourceOptions
+    connector: type[Connector]
 
     @property
     def readers(self) -> Access | None:
@@ -39,20 +49,16 @@ class Source:
         return None if self.options.readers is None else Access.of(*self.options.readers)
 
     @property
-    def _class(self) -> type[Connector]:
-        return _classes(self.options.kind)[0]
-
-    @property
     def full_hours(self) -> float:
         given = self.options.full_hours
-        return self._class.full_hours if given is None else given
+        return self.connector.full_hours if given is None else given
 
     def open(self, opened: ExitStack, max_mb: float) -> tuple[Connector, Any]:
         """The connector, and its HTTP client or None; closed with `opened`. No item may be larger than `max_mb`.
 
         Raises SourceError and SettingsError (a secret that is not there).
         """
-        connector: Any = self._class
+        connector: Any = self.connector
         if not isinstance(self.options, WebOptions):
             return connector(self.options, None), None
         from ingest.fetch import Client
@@ -67,8 +73,10 @@ class Source:
 def sources_of(settings: Settings, only: tuple[str, ...] = ()) -> list[Source]:
     """The sources that the settings list, or those of them that `only` names.
 
-    Raises SettingsError for a section that is wrong, with what is wrong in it, and for a name that is not there.
+    Raises SettingsError where there is none, for a section with what is wrong in it, and for a name that is not there.
     """
+    if not settings.sources:
+        raise SettingsError(f'No source is listed. Add one to {FILE}, for example: [sources.docs] with kind = "folder"')
     unknown = sorted(set(only) - settings.sources.keys())
     if unknown:
         raise SettingsError(
@@ -83,7 +91,7 @@ def _source(name: str, table: Mapping[str, Any]) -> Source:
         raise SettingsError(f"[sources.{name}] has kind = {kind!r}. The kinds are: {', '.join(sorted(_CLASSES))}")
     connector, options = _classes(kind)
     try:
-        source = Source(name, options(**table))
+        source = Source(name, options(**table), connector)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"[sources.{name}] is wrong: {wrong}") from error

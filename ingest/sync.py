@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from ingest.parse import Parsed, parse_files
 from ingest.reading import Finished, Known, Reading, Seen
 from ingest.report import Line, Report, SourceReport
 from ingest.source_state import SourceState, digest, now
-from ingest.sources import Source, sources_of
+from ingest.sources import Source
 from ingest.taking import Taking
 
 LOCK = "sync.lock"
@@ -71,29 +71,29 @@ def build_library(
 
 
 def sync_sources(
-    settings: Settings,
+    sources: Iterable[Source],
     library: str | Path,
     *,
-    only: Sequence[str] = (),
     full: bool = False,
     dry_run: bool = False,
     retry: bool = False,
     allow_deletions: bool = False,
+    settings: Settings | None = None,
     embedder: Embedder | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Makes the library hold what the sources of the settings hold, touching only what changed.
+    """Makes the library hold what the sources hold, touching only what changed.
 
-    `only` names the sources to read, `full` lists them whole although they could tell what changed. With `dry_run`,
+    >>> from ingest import sources_of
+    >>> sync_sources(sources_of(settings), "library")  # doctest: +SKIP
+
+    `full` lists them whole although they could tell what changed. With `dry_run`,
     nothing is fetched and nothing written: the lines say what would be done. A source that cannot be read, or from
     which more vanished than its `max_removed` and not `allow_deletions`, is reported as such and loses nothing.
 
-    Raises SettingsError, LibraryLocked where another run is under way, LibraryMismatch and LibraryDamaged as `Library`
-    does.
+    Raises LibraryLocked where another run is under way, LibraryMismatch and LibraryDamaged as `Library` does.
     """
-    sources = sources_of(settings, tuple(only))
-    if not sources:
-        raise SettingsError('The settings list no source. Add one, for example: [sources.docs] with kind = "folder"')
+    settings = settings or load()
     with ExitStack() as opened:
         target = Path(library)
         if dry_run and not target.exists():
@@ -134,6 +134,7 @@ class _Run:
         self.embedder = embedder or open_embedder(settings.embedder, Library.fingerprint_at(library))
         self._library = Library.open_or_create(library, self.embedder)
         self._open: dict[str, _Open] = {}
+        self._names: list[str] = []
         self._reports: dict[str, SourceReport] = {}
         self._lines: list[Line] = []
         self._parsing: deque[tuple[_Open, Seen]] = deque()
@@ -165,6 +166,7 @@ class _Run:
             self.writer.claim_source(source.name, connector.root)
         except (SourceError, SettingsError) as error:
             taking.error = str(error)
+            self._names.append(source.name)
             self._end(taking, 0)
             return
         options = digest(source.options)
@@ -181,6 +183,7 @@ class _Run:
         options: str = "",
         requests: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._names.append(taking.source)
         folder = self._folder / str(len(self._open))
         folder.mkdir()
         reading = Reading(connector, known, folder, retry=self._retry, dry_run=self._dry_run)
@@ -195,7 +198,7 @@ class _Run:
                 self._take(result, strict)
         generation = self._publish(last=True) if not self._dry_run else self._library.generation()
         seconds = time.monotonic() - self._started
-        reports = tuple(self._reports[name] for name in self._reports)
+        reports = tuple(self._reports[name] for name in self._names)
         return Report(generation, reports, tuple(self._lines), self._embedded, seconds)
 
     def _to_parse(self, steps: Iterator[tuple[str, Seen | Finished | SourceError]], strict: bool) -> Iterator[Path]:

@@ -31,6 +31,41 @@ HEAVY = {
     "langchain_core",
     "llama_index",
 }
+# Whatever opens connections: those of a source are made, and checked, in one place.
+NETWORK = {
+    "aiohttp",
+    "atlassian",
+    "curl_cffi",
+    "fsspec",
+    "ftplib",
+    "http.client",
+    "httpcore",
+    "httpcore2",
+    "httplib2",
+    "httpx",
+    "httpx2",
+    "imaplib",
+    "mwclient",
+    "oaipmh_scythe",
+    "poplib",
+    "pycurl",
+    "requests",
+    "sickle",
+    "smtplib",
+    "socket",
+    "ssl",
+    "telnetlib",
+    "trafilatura.downloads",
+    "trafilatura.feeds",
+    "trafilatura.sitemaps",
+    "trafilatura.spider",
+    "urllib.request",
+    "urllib3",
+    "webdav4",
+    "websockets",
+    "xmlrpc",
+}
+CONNECTS = {"ingest/answer.py", "ingest/connection.py", "ingest/fetch.py"}
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -53,6 +88,51 @@ def test_arrows(package: str) -> None:
         if (top := name.split(".")[0]) in MAY_IMPORT and top not in MAY_IMPORT[package]
     ]
     assert not wrong
+
+
+def mentioned(file: Path) -> Iterator[str]:
+    """Modules that a file imports, by a statement, from a package, or as a string for importlib."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.Attribute) and (whole := ast.unparse(node)).startswith(("http.", "urllib.")):
+            yield whole
+
+
+def connects(file: Path) -> set[str]:
+    return {name for word in mentioned(file) for name in NETWORK if word == name or word.startswith(name + ".")}
+
+
+def test_ingest_opens_connections_in_one_place() -> None:
+    files = {str(file.relative_to(ROOT)): file for file in MODULES if file.is_relative_to(ROOT / "ingest")}
+    assert {name: found for name, file in files.items() if (found := connects(file)) and name not in CONNECTS} == {}
+    assert set(files) >= CONNECTS
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import requests",
+        "import urllib.request as r",
+        "from urllib import request",
+        "from urllib.request import urlopen",
+        "def f():\n    from http import client",
+        "import importlib\nimportlib.import_module('httpx2')",
+        "__import__('urllib.request')",
+        "import urllib\nurllib.request.urlopen('x')",
+        "from trafilatura import downloads",
+    ],
+)
+def test_no_import_of_a_network_library_hides(code: str, tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(code)
+    assert connects(file)
+    file.write_text("from urllib.parse import quote\nfrom urllib.robotparser import RobotFileParser\n")
+    assert not connects(file)
 
 
 def test_top_level_folders() -> None:

@@ -65,7 +65,7 @@ def test_index_says_what_became_of_each_file(documents: Path, library: Path, tmp
     lines = again.stdout.splitlines()
     assert any(line.startswith("failed") and "broken.pdf" in line and "corrupt" in line for line in lines)
     assert any(line.startswith("skipped") and "data.bin" in line and "unsupported" in line for line in lines)
-    assert lines[-2].startswith("documents: 2 unchanged, 1 skipped, 1 failed;")
+    assert lines[-2].startswith("pages: 2 unchanged, 1 skipped, 1 failed;")
     assert lines[-1].startswith("0 chunks embedded")
     good = refdesk("index", documents / "choir.md", "--library", tmp_path / "library", "--json")
     assert good.returncode == 0

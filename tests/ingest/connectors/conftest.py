@@ -12,6 +12,7 @@ import pytest
 from assistant.library import Library
 from assistant.settings import Settings
 from ingest.report import Line, Report
+from ingest.sources import sources_of
 from ingest.sync import sync_sources
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ class Desk:
     def _sync(self, library: Path, **options: Any) -> Report:
         settings = Settings(sources={SOURCE: self.section})
         return sync_sources(
-            settings,
+            sources_of(settings),
             library,
+            settings=settings,
             embedder=self._embedder,
             progress=lambda done, seen, line: self.steps.append(line),
             **options,
