@@ -18,6 +18,7 @@ from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
     "folder": "Folder",
+    "web": "Site",
     "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
