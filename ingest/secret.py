@@ -7,10 +7,10 @@ import stat
 from pathlib import Path
 
 from assistant.errors import SettingsError
-from ingest.connectors.options import WebOptions
+from ingest.connectors.options import ServerOptions
 
 
-def secret_of(options: WebOptions) -> str:
+def secret_of(options: ServerOptions) -> str:
     """What `secret_env` or `secret_file` holds, without white space around it; "" where neither is set.
 
     Raises SettingsError, which never shows the secret, where both are set, or what they name is missing, empty,

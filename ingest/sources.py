@@ -17,7 +17,18 @@ from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
+    "arxiv": "Arxiv",
+    "confluence": "Confluence",
+    "confluence_export": "ConfluenceExport",
     "folder": "Folder",
+    "git": "Git",
+    "inspire": "Inspire",
+    "llama_index": "LlamaIndex",
+    "mediawiki": "MediaWiki",
+    "mediawiki_dump": "MediaWikiDump",
+    "oai": "OAI",
+    "twiki": "Twiki",
+    "twiki_folder": "TwikiFolder",
     "web": "Site",
     "webdav": "WebDav",
 }

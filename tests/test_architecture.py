@@ -34,7 +34,6 @@ HEAVY = {
 # Whatever opens connections: those of a source are made, and checked, in one place.
 NETWORK = {
     "aiohttp",
-    "arxiv",
     "atlassian",
     "curl_cffi",
     "fsspec",

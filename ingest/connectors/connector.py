@@ -39,9 +39,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Among changes: the source says that it holds this item no longer."""
+    """Among changes: the source says that it holds this item no longer.
+
+    With `below`, nor any item whose key begins with `key/`, such as the attachments of a page, but for those that are
+    among the same changes.
+    """
 
     key: str
+    below: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,14 @@ class Connector(Protocol):
     def fetch(self, item: Listed, folder: Path) -> Fetched:
         """The content of an item, written into the empty `folder`, or a file that is there anyway.
 
-        Raises FetchError if this item cannot be had; the next run tries again.
+        Raises FetchError if this item cannot be had; the next run tries again. Raises ParseError, with its reason, for
+        content that Refdesk does not read: it is left until it changes.
         """
         ...
+
+    def fetch_instead(self, item: Listed, folder: Path) -> Fetched | None:
+        """The same item in another form, once what `fetch` gave could not be parsed; None where there is none.
+
+        Its revision is another than that of `fetch`. Raises FetchError as `fetch` does.
+        """
+        return None

@@ -28,8 +28,8 @@ class SourceOptions(BaseModel):
     """List everything again when the last time is longer ago than this; None is what suits the kind."""
 
 
-class WebOptions(SourceOptions):
-    """Common to sources that are reached over HTTP."""
+class ServerOptions(SourceOptions):
+    """Common to sources that a server has."""
 
     url: str
     user: str = ""
@@ -40,6 +40,11 @@ class WebOptions(SourceOptions):
     """The file that holds it; only its owner may be able to read it (mode 600)."""
     allow: tuple[str, ...] = ()
     """`host:port` of servers that may be connected to although they have a private or loopback address."""
+
+
+class WebOptions(ServerOptions):
+    """Common to sources that are reached over HTTP."""
+
     requests_per_second: float | None = Field(None, gt=0)
     """None is what suits the kind."""
     timeout_seconds: float = Field(60, gt=0)

@@ -33,6 +33,7 @@ SUFFIXES = {
     ".mediawiki": "mediawiki",
     ".wiki": "mediawiki",
     ".twiki": "twiki",
+    ".confluence": "confluence",
     ".jira": "jira",
     ".nxml": "jats",
     ".xml": "xml",

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ingest.parse.decode import decode
+from ingest.parse.latex import for_pandoc
 from ingest.parse.pandoc import to_markdown
 from ingest.parse.parsed import Draft
 
@@ -51,7 +52,7 @@ def read_jira(data: bytes, settings: IngestSettings) -> Draft:
 
 def read_latex(data: bytes, settings: IngestSettings) -> Draft:
     r"""One LaTeX file; `\input` is not followed. The bibliography is a section `References`, one paragraph an entry."""
-    text = decode(data)
+    text = for_pandoc(decode(data))
     if r"\begin{thebibliography}" not in text:  # a file of entries that another one includes
         text = text.replace(r"\bibitem", "\\begin{thebibliography}\n\\bibitem", 1)
     text = re.sub(r"\\begin\{thebibliography\}(\{[^{}]*\})?", r"\n\\section*{References}\n", text)

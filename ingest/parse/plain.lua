@@ -115,6 +115,19 @@ function Link(link)
   if not (link.target:match("^https?://") or link.target:match("^mailto:")) then return link.content end
 end
 
+-- What a macro needs in text says nothing within a formula.
+function Math(math)
+  local function bare(group)
+    return group:match("\\%a+}$") and group or group:sub(2, -2)
+  end
+  local text, found = math.text, 1
+  while found > 0 do
+    text, found = text:gsub("\\ensuremath%s*(%b{})", bare)
+  end
+  math.text = text:gsub("\\xspace%f[^%a]", "")
+  return math
+end
+
 -- A displayed equation stands in a paragraph of its own.
 function Para(para)
   local out, current = pandoc.Blocks {}, pandoc.Inlines {}
