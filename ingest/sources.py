@@ -22,6 +22,7 @@ _CLASSES = {
     "confluence_export": "ConfluenceExport",
     "folder": "Folder",
     "git": "Git",
+    "indico": "Indico",
     "llama_index": "LlamaIndex",
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
