@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
@@ -26,12 +26,13 @@ from assistant.types import Access
 from ingest.access import NOBODY
 from ingest.connectors.connector import Connector, Fetched, Listed
 from ingest.connectors.indico_export import Export
-from ingest.connectors.indico_pages import Attachment, Page, items_of
+from ingest.connectors.indico_pages import Attachment, Item, Page, Told, items_of
 from ingest.connectors.options import WebOptions
 from ingest.fetch import Client
 from ingest.parse.choose import SUFFIXES
 
 _log = logging.getLogger(__name__)
+_AT_ONCE = 100
 
 
 class IndicoOptions(WebOptions):
@@ -60,23 +61,16 @@ class Indico(Connector):
 
     def list(self) -> Iterator[Listed]:
         given, today = self._options, datetime.now(UTC).date()
-        readers = Access.of(*given.readers) if given.readers else None
-        ids = list(self._export.events(given.categories, given.since, today, public=False))
-        public = self._export.events(given.categories, given.since, today, public=True)
-        nobodys = 0
-        for start in range(0, len(ids), 100):
-            some = ids[start : start + 100]
-            shown = {str(one["id"]): one for one in self._export.details([i for i in some if i in public], public=True)}
-            for event in self._export.details(some, public=False):
-                try:
-                    visible = shown.get(str(event["id"]))
-                    items = list(items_of(event, visible, readers, contributions=given.contributions))
-                except (AttributeError, KeyError, TypeError, ValueError) as error:
-                    raise FetchError(
-                        "not_content", f"{self.root}: event {event.get('id')} is not as documented ({error!r})"
-                    ) from error
-                for item in items:
-                    if isinstance(item, Page) or given.attachments:
+        with Client(given, per_second=self.pace[0], burst=self.pace[1], sign_in=False) as client:
+            visitor = Export(client, given.url)
+            ids = self._export.events(given.categories, given.since, today)
+            public = self._public(visitor, today) if self._client.secret else frozenset(ids)
+            nobodys = 0
+            for start in range(0, len(ids), _AT_ONCE):
+                some = ids[start : start + _AT_ONCE]
+                shown = self._told(visitor, [key for key in some if key in public])
+                for key, told in self._told(self._export, some).items():
+                    for item in self._items(told, shown.get(key)):
                         nobodys += item.access == NOBODY
                         yield _listed(item)
         if nobodys:
@@ -84,10 +78,35 @@ class Indico(Connector):
                 "%s: %d items are nobody's, because Indico does not tell this account who may read them. %s",
                 self.root,
                 nobodys,
-                "Let it be a plain member rather than a manager."
-                if readers
-                else "Say in `readers` who sees what it does.",
+                "Let it be a plain member, not a manager." if given.readers else "Say in `readers` for whom it stands.",
             )
+
+    def _public(self, visitor: Export, today: date) -> frozenset[str]:
+        """The events that visitors see who do not sign in, if they may ask at all."""
+        try:
+            return frozenset(visitor.events(self._options.categories, self._options.since, today))
+        except FetchError as error:
+            if error.reason in ("forbidden", "gone", "refused", "not_content"):
+                return frozenset()
+            raise
+
+    def _told(self, export: Export, ids: Sequence[str]) -> dict[str, Told]:
+        tables = export.timetables(ids) if self._options.contributions and ids else {}
+        return {
+            str(event["id"]): Told(event, tables.get(str(event["id"]), frozenset())) for event in export.details(ids)
+        }
+
+    def _items(self, told: Told, visitor: Told | None) -> Iterator[Item]:
+        given = self._options
+        readers = Access.of(*given.readers) if given.readers else None
+        try:
+            for item in items_of(told, visitor, readers, contributions=given.contributions):
+                if isinstance(item, Page) or given.attachments:
+                    yield item
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise FetchError(
+                "not_content", f"{self.root}: event {told.event.get('id')} is not as documented ({error!r})"
+            ) from error
 
     def fetch(self, item: Listed, folder: Path) -> Fetched:
         if isinstance(item.hint, Page):
@@ -120,7 +139,7 @@ class Indico(Connector):
         return Fetched(path, revision=checksum, url=found.url, title=found.title, modified=found.modified)
 
 
-def _listed(item: Page | Attachment) -> Listed:
+def _listed(item: Item) -> Listed:
     if isinstance(item, Page):
         said = (item.html, item.url, item.title, item.authors, item.created, item.modified, item.language)
         return Listed(item.key, hashlib.sha256(repr(said).encode()).hexdigest()[:16], item.access, hint=item)

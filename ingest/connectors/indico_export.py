@@ -29,49 +29,62 @@ class Export:
         self._client = client
         self.root = root.rstrip("/")
 
-    def events(self, categories: Collection[int], since: date | None, today: date, *, public: bool) -> dict[str, Any]:
-        """The events of categories and all below them, by id, without details; the ones that everyone sees, if
-        `public`."""
+    def events(self, categories: Collection[int], since: date | None, today: date) -> list[str]:
+        """The ids of the events of categories and all below them."""
         wanted = "-".join(str(category) for category in sorted(categories))
-        found: dict[str, Any] = {}
+        found: dict[str, None] = {}
         for window in windows(since, today):
-            found |= {str(one["id"]): one for one in self._within(wanted, window, public=public)}
-        return found
+            found |= {str(one["id"]): None for one in self._within(wanted, window)}
+        return list(found)
 
-    def details(self, ids: Sequence[str], *, public: bool) -> Iterator[dict[str, Any]]:
+    def details(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """What is said of each event, with sessions, contributions and attachments. One that is no longer there is
         left out."""
         for start in range(0, len(ids), _AT_ONCE):
             asked = ids[start : start + _AT_ONCE]
-            found = {str(one["id"]): one for one in self._event(asked, public=public)}
+            found = {str(one["id"]): one for one in self._event(asked)}
             for key in asked:
                 if key not in found:  # gone since it was listed: is it?
-                    found |= {str(one["id"]): one for one in self._event([key], public=public)}
+                    found |= {str(one["id"]): one for one in self._event([key])}
             yield from (found[key] for key in asked if key in found)
 
-    def _event(self, ids: Sequence[str], *, public: bool) -> list[dict[str, Any]]:
+    def timetables(self, ids: Sequence[str]) -> dict[str, frozenset[int]]:
+        """The contributions in the timetables of events, by the events' ids: only those that the account may see."""
+        found: dict[str, frozenset[int]] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            path = f"/export/timetable/{'-'.join(ids[start : start + _AT_ONCE])}.json"
+            answer = self._client.get(self.root + path, {"nc": "yes"}, accept=JSON).json()
+            try:
+                found |= {key: frozenset(_contributions(days)) for key, days in answer["results"].items()}
+            except (AttributeError, KeyError, TypeError) as error:
+                raise FetchError(
+                    "not_content", f"{shown(self.root + path)} answered with JSON of another form ({error!r})"
+                ) from error
+        return found
+
+    def _event(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         try:
-            return self._results(f"/export/event/{'-'.join(ids)}.json", {"detail": "sessions"}, public=public)
+            return self._results(f"/export/event/{'-'.join(ids)}.json", {"detail": "sessions"})
         except FetchError as error:
             if error.reason != "too_large" or len(ids) < 2:
                 raise
         middle = len(ids) // 2
-        return [*self._event(ids[:middle], public=public), *self._event(ids[middle:], public=public)]
+        return [*self._event(ids[:middle]), *self._event(ids[middle:])]
 
-    def _within(self, wanted: str, window: Window, *, public: bool) -> Iterator[dict[str, Any]]:
+    def _within(self, wanted: str, window: Window) -> Iterator[dict[str, Any]]:
         params = {name: day.isoformat() for name, day in zip(("from", "to"), window, strict=True) if day}
         try:
-            yield from self._results(f"/export/categ/{wanted}.json", {"detail": "events", **params}, public=public)
+            yield from self._results(f"/export/categ/{wanted}.json", {"detail": "events", **params})
             return
         except FetchError as error:
             halves = split(window)
             if error.reason != "too_large" or not halves:
                 raise
         for half in halves:
-            yield from self._within(wanted, half, public=public)
+            yield from self._within(wanted, half)
 
-    def _results(self, path: str, params: dict[str, str], *, public: bool) -> list[dict[str, Any]]:
-        asked = {**params, "tz": "UTC", "nc": "yes", **({"op": "yes"} if public else {})}
+    def _results(self, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        asked = {**params, "tz": "UTC", "nc": "yes"}
         found = self._client.get(self.root + path, asked, accept=JSON).json()
         try:
             results, count = found["results"], found["count"]
@@ -84,6 +97,16 @@ class Export:
         if not whole:
             raise FetchError("not_content", f"{shown(self.root + path)}: {len(keys)} of {count} results came")
         return list(results)
+
+
+def _contributions(entries: Any) -> Iterator[int]:
+    """The numbers of contributions, in whatever depth of days and sessions."""
+    if isinstance(entries, dict):
+        if entries.get("entryType") == "Contribution":
+            yield entries["contributionId"]
+        else:
+            for entry in entries.values():
+                yield from _contributions(entry)
 
 
 def windows(since: date | None, today: date) -> Iterator[Window]:

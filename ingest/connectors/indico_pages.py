@@ -1,8 +1,9 @@
 """What an Indico event consists of, as items: its page, the contributions, minutes and attachments, with their rules.
 
 The export interface tells who may read only to managers ("allowed", without local groups, roles and networks), and of
-attachments never more than whether they are protected. So what a visitor is shown is everyone's; what a manager is told
-is a rule; what another account sees is for the `readers` of the settings, whom it stands for; all else is nobody's.
+attachments never more than whether they are protected. It shows contributions even to those who may not see them, but
+the timetable does not. So what a visitor sees is everyone's; what a manager is told is a rule; what another account sees
+is for the `readers` of the settings, for whom it stands; all else is nobody's.
 """
 
 from __future__ import annotations
@@ -43,45 +44,43 @@ class Attachment:
     modified: str
 
 
+Item = Page | Attachment
+
+
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Something in an event that can have minutes and attachments; `id` is "" for the event itself."""
+class Told:
+    """What somebody is told of an event, and the contributions that they see in its timetable."""
 
-    id: str
-    access: Access
-    said: Mapping[str, Any]
+    event: Mapping[str, Any]
+    timetable: frozenset[int]
 
 
-def items_of(
-    event: Mapping[str, Any], shown: Mapping[str, Any] | None, readers: Access | None, *, contributions: bool
-) -> Iterator[Page | Attachment]:
-    """The items of an event, from what the account is told and what a visitor is (None if nothing).
+def items_of(told: Told, visitor: Told | None, readers: Access | None, *, contributions: bool) -> Iterator[Item]:
+    """The items of an event, from what the account is told and what a visitor is; None if a visitor does not see it.
 
     `readers` are those for whom the account stands; None if nobody was named. Raises KeyError, TypeError or ValueError
     where the event is not as documented.
     """
-    visible = shown is not None and not event["hasAnyProtection"]
-    access = PUBLIC if visible else _allowed(event, readers)
-    told = list(_contributions(event)) if contributions else []
-    public = {one["db_id"] for one in _contributions(shown)} if visible and shown else set()
-    rules = {one["db_id"]: _rule(one, access, one["db_id"] in public, readers) for one in told}
-    inside = [one for one in told if rules[one["db_id"]] == access]
-    yield _event_page(event, access, inside)
-    for one in told:
+    event = told.event
+    public = visitor is not None and not event["hasAnyProtection"]
+    access = PUBLIC if public else _allowed(event, readers)
+    talks = list(_contributions(event)) if contributions else []
+    seen = visitor.timetable if visitor and public else frozenset()
+    rules = {one["db_id"]: _rule(one, seen, told.timetable, readers) for one in talks}
+    yield _event_page(event, access, [one for one in talks if rules[one["db_id"]] == access != NOBODY])
+    for one in talks:
         if rules[one["db_id"]] != access:
             yield _contribution_page(event, one, rules[one["db_id"]])
-    parts = [_Part("", access, event)]
-    for one in told:
+    yield from _minutes(event, event, "", access)
+    for one in talks:
         rule = rules[one["db_id"]]
-        parts.append(_Part(f"/contribution-{one['db_id']}", rule, one))
-        parts += [_Part(f"/subcontribution-{sub['db_id']}", rule, sub) for sub in one.get("subContributions", ())]
-    parts += list(_sessions(event, access, readers)) if contributions else []
-    for part in parts:
-        yield from _minutes(event, part)
-    seen = set(_attachment_ids(shown)) if shown else set()
-    for part in parts:
-        for found in _files(part.said):
-            yield _attachment(event, part, found, found["id"] in seen, readers)
+        yield from _minutes(event, one, f"/contribution-{one['db_id']}", rule)
+        for sub in one.get("subContributions", ()):
+            yield from _minutes(event, sub, f"/subcontribution-{sub['db_id']}", rule)
+    shown = {found["id"] for found in _files(visitor.event)} if visitor else set()
+    for found in _files(event):
+        is_public = found["id"] in shown and not found["is_protected"]
+        yield _attachment(event, found, PUBLIC if is_public else NOBODY if "allowed" in event else readers or NOBODY)
 
 
 def _allowed(said: Mapping[str, Any], readers: Access | None) -> Access:
@@ -91,54 +90,33 @@ def _allowed(said: Mapping[str, Any], readers: Access | None) -> Access:
     return Access((frozenset(names),)) if names else NOBODY
 
 
-def _rule(said: Mapping[str, Any], event: Access, public: bool, readers: Access | None) -> Access:
-    """Of a contribution: its own, if one is told; else that of the event. Unpublished ones, which a manager sees in a
-    public event and a visitor does not, are nobody's."""
-    allowed = said.get("allowed", {})
-    if any(allowed.values()):
+def _rule(said: Mapping[str, Any], visitors: frozenset[int], ours: frozenset[int], readers: Access | None) -> Access:
+    """Of a contribution: as a manager is told, or as it is seen in the timetable."""
+    allowed = said.get("allowed")
+    if allowed and any(allowed.values()):
         return _allowed(said, readers)
-    if event == PUBLIC:
-        return PUBLIC if public else NOBODY
-    return _allowed(said, readers)
+    if said["db_id"] in visitors:
+        return PUBLIC
+    return readers or NOBODY if allowed is None and said["db_id"] in ours else NOBODY
 
 
-def _sessions(event: Mapping[str, Any], access: Access, readers: Access | None) -> Iterator[_Part]:
-    """Each session once, though it is told with each of its blocks."""
-    seen = set()
+def _contributions(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from event.get("contributions", ())
     for block in event.get("sessions", ()):
-        session = block["session"]
-        if session["db_id"] not in seen:
-            seen.add(session["db_id"])
-            rule = _allowed(block, readers) if any(block.get("allowed", {}).values()) else access
-            yield _Part(f"/session-{session['db_id']}", rule, {**session, "note": block.get("note")})
+        yield from block["contributions"]
 
 
-def _contributions(event: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
-    if event:
-        yield from event.get("contributions", ())
-        for block in event.get("sessions", ()):
-            yield from block["contributions"]
-
-
-def _attachment_ids(event: Mapping[str, Any]) -> Iterator[int]:
+def _files(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The files attached to an event and what is in it, each once; sessions are told with each of their blocks."""
     said = [event, *(block["session"] for block in event.get("sessions", ()))]
     for one in _contributions(event):
         said += [one, *one.get("subContributions", ())]
-    yield from (found["id"] for part in said for found in _files(part))
+    folders = [folder for part in said for folder in part.get("folders") or ()]
+    files = [found for folder in folders for found in folder["attachments"] if found["type"] == "file"]
+    yield from {found["id"]: found for found in files}.values()
 
 
-def _files(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for folder in said.get("folders") or ():
-        yield from (found for found in folder["attachments"] if found["type"] == "file")
-
-
-def _attachment(
-    event: Mapping[str, Any], part: _Part, found: Mapping[str, Any], public: bool, readers: Access | None
-) -> Attachment:
-    """With the rule that is known: a manager is not told who may read a protected attachment."""
-    access = NOBODY if "allowed" in event or readers is None else readers
-    if public and not found["is_protected"] and part.access == PUBLIC:
-        access = PUBLIC
+def _attachment(event: Mapping[str, Any], found: Mapping[str, Any], access: Access) -> Attachment:
     return Attachment(
         key=f"{event['id']}/attachment-{found['id']}",
         access=access,
@@ -150,13 +128,13 @@ def _attachment(
     )
 
 
-def _minutes(event: Mapping[str, Any], part: _Part) -> Iterator[Page]:
-    note = part.said.get("note")
+def _minutes(event: Mapping[str, Any], about: Mapping[str, Any], name: str, access: Access) -> Iterator[Page]:
+    note = about.get("note")
     if note and note["html"].strip():
-        title = f"Minutes: {part.said['title']}"
+        title = f"Minutes: {about['title']}"
         html = f"<h1>{escape(title)}</h1>\n{note['html']}"
-        key = f"{event['id']}/minutes{part.id}"
-        yield Page(key, part.access, html, note["url"], title, modified=note["modified_dt"], language=_language(event))
+        key = f"{event['id']}/minutes{name}"
+        yield Page(key, access, html, note["url"], title, modified=note["modified_dt"], language=_language(event))
 
 
 def _event_page(event: Mapping[str, Any], access: Access, inside: list[Mapping[str, Any]]) -> Page:

@@ -103,14 +103,26 @@ def event(category_id: int, title: str, description: str, creator: int, start: s
     return made.id
 
 
-def contribution(event_id: int, title: str, description: str) -> int:
+def contribution(event_id: int, title: str, description: str, scheduled: bool = True) -> int:
     from indico.modules.events import Event
     from indico.modules.events.contributions.models.contributions import Contribution
+    from indico.modules.events.timetable.models.entries import TimetableEntry
 
-    made = Contribution(event=Event.get(event_id), title=title, description=description, duration=timedelta(minutes=20))
+    event = Event.get(event_id)
+    made = Contribution(event=event, title=title, description=description, duration=timedelta(minutes=20))
     db.session.add(made)
     db.session.flush()
+    if scheduled:
+        made.timetable_entry = TimetableEntry(event=event, start_dt=event.start_dt)
+        db.session.flush()
     return made.id
+
+
+def publish(event_id: int, published: bool) -> None:
+    from indico.modules.events import Event
+    from indico.modules.events.contributions import contribution_settings
+
+    contribution_settings.set(Event.get(event_id), "published", published)
 
 
 def _object(kind: str, key: int):

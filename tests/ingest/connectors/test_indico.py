@@ -113,7 +113,7 @@ def test_an_event_with_its_minutes_and_attachments(site: Any, connect: Open, tmp
     assert (page.title, page.url) == ("Quench & recovery", f"{site.url}/event/{event}/")
     assert page.path.read_text() == (
         "<h1>Quench &amp; recovery</h1>\n<p>2026-05-01 09:00 UTC</p>\n<p>About <b>magnets</b>.</p>\n"
-        "<h2>First results</h2>\n<p>The field was $2\\,T$.</p>\n<p>It held.</p>"
+        "<h2>First results</h2>\n<p>2026-05-01 09:00 UTC</p>\n<p>The field was $2\\,T$.</p>\n<p>It held.</p>"
     )
     note = got[f"{event}/minutes"]
     assert note.title == "Minutes: Quench & recovery"
@@ -177,7 +177,45 @@ def test_protected_parts_of_a_public_event(
         f"{event}/attachment-{inside}": NOBODY,
     }
     assert "2 items are nobody's" in caplog.text
-    assert "closed" not in items(connector)[f"{event}"].hint.html.lower()
+    page = items(connector)[f"{event}"].hint.html
+    assert "<h2>Open talk</h2>" in page
+    assert "closed" not in page.lower()
+
+    # The interface shows a closed talk to everyone, a visitor too; Indico's own pages do not.
+    nora = site("user", "nora", "nora@example.org")
+    staff = Access.of("staff")
+    assert rules(connect(category, nora["token"], readers=("staff",))) == {
+        f"{event}": PUBLIC,
+        f"{event}/contribution-{closed}": NOBODY,
+        f"{event}/minutes/contribution-{closed}": NOBODY,
+        f"{event}/attachment-{public}": PUBLIC,
+    }
+    assert rules(connect(category, member["token"], readers=("staff",))) == {
+        f"{event}": PUBLIC,
+        f"{event}/contribution-{closed}": staff,
+        f"{event}/minutes/contribution-{closed}": staff,
+        f"{event}/attachment-{public}": PUBLIC,
+        f"{event}/attachment-{private}": staff,
+        f"{event}/attachment-{inside}": staff,
+    }
+
+
+def test_contributions_that_are_not_published(site: Any, member: Any, connect: Open) -> None:
+    category = site("category", "Planned")
+    event = site("event", category, "Planned", "<p>all</p>", site.admin)
+    talk = site("contribution", event, "Draft talk", "<p>draft</p>")
+    loose = site("contribution", event, "Loose talk", "<p>loose</p>", False)
+    nobodys = {f"{event}/contribution-{loose}": NOBODY}
+    assert rules(connect(category, site.token)) == {f"{event}": PUBLIC, **nobodys}
+    site("publish", event, False)
+    assert rules(connect(category, site.token)) == {
+        f"{event}": PUBLIC,
+        f"{event}/contribution-{talk}": NOBODY,
+        **nobodys,
+    }
+    seen = items(connect(category, member["token"], readers=("staff",)))
+    assert {key: item.access for key, item in seen.items()} == {f"{event}": PUBLIC}
+    assert "Draft" not in seen[f"{event}"].hint.html
 
 
 def test_a_token_that_is_no_longer_good(site: Any, connect: Open, tmp_path: Path) -> None:
