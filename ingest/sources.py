@@ -23,10 +23,14 @@ _CLASSES = {
     "folder": "Folder",
     "git": "Git",
     "indico": "Indico",
+    "inspire": "Inspire",
     "llama_index": "LlamaIndex",
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
     "oai": "OAI",
+    "twiki": "Twiki",
+    "twiki_folder": "TwikiFolder",
+    "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 

@@ -2,8 +2,8 @@
 
 The export interface tells who may read only to managers ("allowed", without local groups, roles and networks), and of
 attachments never more than whether they are protected. It shows contributions even to those who may not see them, but
-the timetable does not. So what a visitor sees is everyone's; what a manager is told is a rule; what another account sees
-is for the `readers` of the settings, for whom it stands; all else is nobody's.
+the timetable does not. So what a visitor sees is everyone's; what a manager is told is a rule; what another account
+sees is for the `readers` of the settings, for whom it stands; all else is nobody's.
 """
 
 from __future__ import annotations
