@@ -22,6 +22,7 @@ _CLASSES = {
     "confluence_export": "ConfluenceExport",
     "folder": "Folder",
     "git": "Git",
+    "indico": "Indico",
     "inspire": "Inspire",
     "llama_index": "LlamaIndex",
     "mediawiki": "MediaWiki",
