@@ -7,9 +7,11 @@ once, each in a thread of its own.
 from __future__ import annotations
 
 import shutil
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -94,13 +96,28 @@ class Reading:
         """Each item once: a listing in pages may name one again that moved between them."""
         for item in found:
             if isinstance(item, Gone):
+                seen.discard(item.key)
                 gone.add(item.key)
+                if item.below:
+                    gone.update(key for key in self._below(item.key) if key not in seen)
             elif item.key not in seen:
                 seen.add(item.key)
                 gone.discard(item.key)
-                if item.renamed_from:
+                if item.renamed_from and item.renamed_from not in seen:
                     gone.add(item.renamed_from)
                 yield item
+
+    def _below(self, key: str) -> Iterator[str]:
+        """The known keys that begin with `key/`."""
+        start = f"{key}/"
+        for number in range(bisect_left(self._sorted, start), len(self._sorted)):
+            if not self._sorted[number].startswith(start):
+                return
+            yield self._sorted[number]
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._known)
 
     def _fetched(self, items: Iterator[Listed]) -> Iterator[Seen]:
         wanted: list[Listed] = []

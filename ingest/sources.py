@@ -18,6 +18,8 @@ from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
     "arxiv": "Arxiv",
+    "confluence": "Confluence",
+    "confluence_export": "ConfluenceExport",
     "folder": "Folder",
     "git": "Git",
     "inspire": "Inspire",
@@ -25,6 +27,9 @@ _CLASSES = {
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
     "oai": "OAI",
+    "twiki": "Twiki",
+    "twiki_folder": "TwikiFolder",
+    "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 

@@ -9,7 +9,9 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from assistant.errors import SourceError
 
@@ -37,6 +39,7 @@ _SETTINGS = {
     "safe.directory": "*",  # of our own clones; a local repository is opened by a process that does not see this
     "transfer.bundleURI": "false",
 }
+_ADVICE = ("Please make sure you have the correct access rights", "and the repository exists")
 
 
 class GitTimeout(SourceError):
@@ -50,14 +53,17 @@ def git(
     settings: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,
     given: bytes = b"",
+    into: Path | None = None,
     secrets: Sequence[str] = (),
 ) -> bytes:
-    """What a git command prints.
+    """What a git command prints, or nothing where it goes `into` a file.
 
     `settings` are git's, `variables` those of its environment; both may hold secrets, which no command line shows.
     `given` is its input. Raises SourceError with what git says, without `secrets`, and GitTimeout.
     """
-    process = _started(arguments, settings, variables)
+    with ExitStack() as opened:
+        printing = opened.enter_context(into.open("wb")) if into else subprocess.PIPE
+        process = _started(arguments, settings, variables, printing)
     try:
         printed, said = process.communicate(given, timeout)
     except subprocess.TimeoutExpired as error:
@@ -69,12 +75,12 @@ def git(
         _end(process)
     if process.returncode:
         raise SourceError(_failure(arguments, process.returncode, said, secrets))
-    return printed
+    return printed or b""
 
 
 def fields(arguments: Sequence[str | Path]) -> Iterator[bytes]:
     """What a git command prints between NUL bytes, as it comes. Raises SourceError, at its end, if git fails."""
-    process = _started(arguments, None, None, errors=subprocess.DEVNULL)
+    process = _started(arguments, None, None, subprocess.PIPE, errors=subprocess.DEVNULL)
     assert process.stdout
     try:
         rest = b""
@@ -92,6 +98,7 @@ def _started(
     arguments: Sequence[str | Path],
     settings: Mapping[str, str] | None,
     variables: Mapping[str, str] | None,
+    printing: int | IO[bytes],
     errors: int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """In a process group of its own, because git starts others that connect and unpack."""
@@ -105,7 +112,7 @@ def _started(
         return subprocess.Popen(
             ["git", *arguments],
             stdin=subprocess.PIPE if errors == subprocess.PIPE else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=printing,
             stderr=errors,
             env=environment,
             start_new_session=True,
@@ -122,9 +129,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(arguments: Sequence[str | Path], status: int, said: bytes, secrets: Sequence[str]) -> str:
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
-    last = re.sub(r"//[^/@\s]*@", "//", " ".join(told[-2:])) or f"it ended with {status}"
+    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines()]
+    told = [line for line in lines if line and not line.startswith(_ADVICE)]
+    last = re.sub(r"//[^/@\s]*@", "//", "; ".join(told[-3:])) or f"it ended with {status}"
     for secret in secrets:
         last = last.replace(secret, "***")
     return f"git {next(str(a) for a in arguments if not str(a).startswith('--git-dir'))} failed: {last[:500]}"
