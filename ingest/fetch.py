@@ -137,7 +137,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         accept: Collection[str] = (),
     ) -> Response:
-        """As `get`, with the body in the file `path`, which is whole or not there."""
+        """As `get`, with the body in the file `path`, which is whole or not there; one without a byte is "cut"."""
         return self._repeatedly("GET", _address(url, params), {}, headers or {}, accept, path)
 
     def slow_to(self, seconds: float) -> None:

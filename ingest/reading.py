@@ -28,6 +28,8 @@ _AT_ONCE = 32
 _DOWN = 8
 """So many items in a row that cannot be reached mean that the source cannot."""
 
+_NOT_HAD = frozenset({"unreadable", "forbidden", "gone", "unreachable", "not_content", "cut"})
+"""Reasons of a listing that say nothing of what an item holds: what was read of it before is kept."""
 _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 """What connectors raise on answers of another shape than is documented, when they do not notice it themselves."""
 
@@ -147,6 +149,8 @@ class Reading:
         """What is known of an item without its content; None where it has to be fetched."""
         before = self._known.get(item.key)
         stamp = f"{READING}:{item.stamp}"
+        if item.refused and item.refused[0] in _NOT_HAD:
+            return Seen(item, "", "failed", before, None, None, *item.refused)
         if item.refused:
             return Seen(item, stamp, "refused", before, None, None, *item.refused)
         retry = self._retry and before is not None and before[0].status != "indexed"

@@ -23,7 +23,7 @@ from ingest.connectors.patterns import Patterns
 from ingest.connectors.twiki_access import SETTINGS, Settings, WikiOptions, web_settings
 from ingest.connectors.twiki_folder import PREFERENCES, attachment_url, fetched_topic, is_file_name
 from ingest.connectors.twiki_topic import Attachment, Topic, read_topic
-from ingest.fetch import HTML, XML, Client
+from ingest.fetch import HTML, XML, Client, shown
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -129,7 +129,7 @@ class Twiki(Connector):
         path = folder / f"file{suffix}"
         answer = self._client.download(f"{self._url}/viewfile/{quote(topic)}", path, {"filename": attachment.name})
         if answer.type in HTML and suffix.lower() not in (".html", ".htm", ".xhtml"):
-            raise FetchError("not_content", f"{answer.url} answered with a page, not a file (a login page?)")
+            raise FetchError("not_content", f"{shown(answer.url)} answered with a page, not a file (a login page?)")
         return Fetched(
             path,
             f"{attachment.revision} {attachment.modified}",
@@ -151,7 +151,10 @@ class Twiki(Connector):
     def _raw(self, key: str) -> bytes:
         """A topic as its file has it, with its META lines."""
         url = f"{self._url}/view/{quote(key)}"
-        return self._client.get(url, {"raw": "all"}, accept=_PLAIN).body
+        body = self._client.get(url, {"raw": "all"}, accept=_PLAIN).body
+        if not body.strip():
+            raise FetchError("cut", f"{url} answered with nothing")
+        return body
 
     def _search(self, web: str, pattern: str) -> dict[str, str]:
         """The topics of a web that a regular expression is found in, with a sign of change for each."""

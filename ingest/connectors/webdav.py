@@ -143,6 +143,8 @@ class WebDav(Connector):
         refused = None
         if suffix not in SUFFIXES:
             refused = ("unsupported", f"no parser for {suffix or 'files without a suffix'}")
+        elif entry.size == 0:
+            refused = ("empty", "0 bytes")
         elif size > self._client.most_bytes:
             refused = ("too_large", f"{size / 1e6:.1f} MB, allowed are {self._client.most_bytes / 1e6:g}")
         is_sure = entry.is_settled or (entry.number and entry.etag)

@@ -6,12 +6,13 @@ was connected to but the source's own. The list of faults is `tests/servers/faul
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -128,7 +129,9 @@ def inspire(folder: Path) -> Iterator[Place]:
                 "query": "t jets",
                 "readers": ["atlas"],
             },
-            lambda n: server.put(100, datetime.now(UTC).date().isoformat(), titles=[{"title": f"Jets 100, {n}"}]),
+            lambda n: server.put(
+                100, (date(2100, 1, 1) + timedelta(n)).isoformat(), titles=[{"title": f"Jets 100, {n}"}]
+            ),
         )
 
 
@@ -173,7 +176,77 @@ def mediawiki(folder: Path) -> Iterator[Place]:
         )
 
 
-PLACES = [confluence, confluence_cloud, inspire, mediawiki, oai, twiki, webdav]
+@contextmanager
+def arxiv(folder: Path) -> Iterator[Place]:
+    servers = load("arxiv")
+    with servers.Arxiv() as server:
+
+        def publish(number: str, said: str) -> None:
+            source = rb"\documentclass{article}\begin{document}%s\end{document}" % said.encode()
+            day = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            server.publish(number, servers.Version(f"Paper {number}", day, source=gzip.compress(source)))
+
+        for number in ("2101.00001", "2101.00002", "2101.00003"):
+            publish(number, f"What stands in {number}.")
+        yield Place(
+            server.address,
+            lambda here: {"kind": "arxiv", "url": f"http://{here}", "query": "cat:hep-ex", "readers": ["atlas"]},
+            lambda n: publish("2101.00001", f"The field is {n} tesla."),
+        )
+
+
+def _pages(server: Any) -> None:
+    text = "<h1>{0}</h1><p>The {0} stands in the hall beside the river, and is looked after by the group for {0}.</p>"
+    server.write("/docs/", "<h1>Documents</h1><p>These are the documents.</p><a href=magnets>M</a> <a href=choir>C</a>")
+    for name in ("magnets", "choir"):
+        server.write(f"/docs/{name}", text.format(name))
+
+
+@contextmanager
+def web_by_links(folder: Path) -> Iterator[Place]:
+    with load("site").SiteServer() as server:
+        _pages(server)
+        yield Place(
+            server.address,
+            lambda here: {"kind": "web", "url": f"http://{here}/docs/", "readers": ["atlas"]},
+            lambda n: server.write("/docs/magnets", f"<h1>Magnets</h1><p>The field of the magnets is {n} tesla.</p>"),
+        )
+
+
+@contextmanager
+def web_by_sitemap(folder: Path) -> Iterator[Place]:
+    servers = load("site")
+    with servers.SiteServer() as server:
+        _pages(server)
+
+        def publish(n: int) -> None:
+            entries = "".join(
+                f"<url><loc>http://{server.address}/docs/{name}</loc><lastmod>{day}</lastmod></url>"
+                for name, day in (("", "2026-01-01"), ("magnets", _day(n)), ("choir", "2026-01-01"))
+            )
+            whole = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'
+            server.pages["/map.xml"] = servers.Page(whole.encode(), "text/xml")
+            server.write("/docs/magnets", f"<h1>Magnets</h1><p>The field of the magnets is {n} tesla.</p>")
+
+        publish(0)
+        yield Place(
+            server.address,
+            lambda here: {
+                "kind": "web",
+                "url": f"http://{here}/docs/",
+                "sitemap": f"http://{here}/map.xml",
+                "readers": ["atlas"],
+            },
+            publish,
+        )
+
+
+def _day(n: int) -> str:
+    """A day of its own for each change, long ago."""
+    return (date(2000, 1, 1) + timedelta(n)).isoformat()
+
+
+PLACES = [arxiv, confluence, confluence_cloud, inspire, mediawiki, oai, twiki, web_by_links, web_by_sitemap, webdav]
 Documents = dict[str, tuple[str, Access]]
 
 
