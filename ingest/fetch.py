@@ -140,6 +140,10 @@ class Client:
         """As `get`, with the body in the file `path`, which is whole or not there."""
         return self._repeatedly("GET", _address(url, params), {}, headers or {}, accept, path)
 
+    def slow_to(self, seconds: float) -> None:
+        """From now on, at least so much time between requests: the server asks for it."""
+        self._pace.slow_to(seconds)
+
     def _authorization(self) -> dict[str, str]:
         if not self.secret:
             return {}

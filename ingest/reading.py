@@ -28,6 +28,9 @@ _AT_ONCE = 32
 _DOWN = 8
 """So many items in a row that cannot be reached mean that the source cannot."""
 
+_MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+"""What connectors raise on answers of another shape than is documented, when they do not notice it themselves."""
+
 Known = Mapping[str, tuple[Item, Access]]
 Verdict = Literal["same", "fetched", "refused", "failed", "wanted"]
 
@@ -81,6 +84,13 @@ class Reading:
 
         Raises SourceError if the source cannot be read to its end. What was yielded by then still holds.
         """
+        try:
+            yield from self._steps(cursor)
+        except _MALFORMED as error:
+            said = f"It answered with something that was not expected ({type(error).__name__}: {error})."
+            raise SourceError(f"{said} Is {self._connector.root} the right address?") from error
+
+    def _steps(self, cursor: str) -> Iterator[Seen | Finished]:
         now = self._connector.cursor()
         again = [key for key, (item, _) in self._known.items() if not item.stamp]
         changes = self._connector.changes(cursor, again) if cursor else None
@@ -164,12 +174,16 @@ class Reading:
         folder.mkdir()
         try:
             fetched = self._connector.fetch(item, folder)
-        except (ParseError, FetchError) as error:
+        except ParseError as error:
             shutil.rmtree(folder)
-            if isinstance(error, ParseError):
-                return Seen(item, stamp, "refused", before, None, None, error.reason, error.detail)
+            return Seen(item, stamp, "refused", before, None, None, error.reason, error.detail)
+        except FetchError as error:
+            shutil.rmtree(folder)
             listed = replace(item, access=NOBODY) if error.reason == "forbidden" else item
             return Seen(listed, "", "failed", before, None, None, error.reason, error.detail)
+        except _MALFORMED as error:
+            shutil.rmtree(folder)
+            return Seen(item, "", "failed", before, None, None, "not_content", f"{type(error).__name__}: {error}")
         if fetched.path.is_relative_to(folder):
             return Seen(item, stamp, "fetched", before, fetched, folder)
         folder.rmdir()

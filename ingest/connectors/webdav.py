@@ -117,7 +117,7 @@ class WebDav(Connector):
             elif entry.path not in parents:  # empty, or not looked into
                 yield from self._files(self._ask(entry.href, "1"), depth + 1)
 
-    def _ask(self, href: str, depth: str) -> list[Entry]:
+    def _ask(self, href: str, depth: str) -> Sequence[Entry]:
         """What the server says of a file or folder, which comes first, and of what lies in it."""
         headers = {"Depth": depth, "Content-Type": "application/xml"}
         answer = self._client.send("PROPFIND", self._origin + href, content=QUESTION, headers=headers, accept=XML)
