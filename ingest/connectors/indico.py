@@ -91,10 +91,15 @@ class Indico(Connector):
             raise
 
     def _told(self, export: Export, ids: Sequence[str]) -> dict[str, Told]:
-        tables = export.timetables(ids) if self._options.contributions and ids else {}
-        return {
-            str(event["id"]): Told(event, tables.get(str(event["id"]), frozenset())) for event in export.details(ids)
-        }
+        """What an account is told of events; the timetable only where it says what nothing else does."""
+        events = {str(event["id"]): event for event in export.details(ids)}
+        asked = [
+            key
+            for key, event in events.items()
+            if "allowed" not in event and (event.get("contributions") or event.get("sessions"))
+        ]
+        tables = export.timetables(asked) if self._options.contributions else {}
+        return {key: Told(event, tables.get(key, frozenset())) for key, event in events.items()}
 
     def _items(self, told: Told, visitor: Told | None) -> Iterator[Item]:
         given = self._options

@@ -103,6 +103,11 @@ def event(category_id: int, title: str, description: str, creator: int, start: s
     return made.id
 
 
+def events(category_id: int, count: int, creator: int) -> None:
+    for number in range(count):
+        event(category_id, f"Event {number}", "<p>x</p>", creator)
+
+
 def contribution(event_id: int, title: str, description: str, scheduled: bool = True) -> int:
     from indico.modules.events import Event
     from indico.modules.events.contributions.models.contributions import Contribution

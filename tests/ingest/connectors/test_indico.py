@@ -258,6 +258,14 @@ def test_events_of_all_times_and_since_a_day(site: Any, connect: Open) -> None:
     assert set(rules(connect(category, site.token, since=f"{year}-06-02"))) == set(events[3:])
 
 
+def test_requests_of_a_listing(site: Any, member: Any, connect: Open) -> None:
+    category = site("category", "Many")
+    site("events", category, 120, site.admin)
+    connector = connect(category, member["token"])
+    assert len(rules(connector)) == 120
+    assert connector._client.requests == 7 + 2  # seven times, and an answer for each 100 events
+
+
 def test_windows_leave_no_day_out() -> None:
     today = date(2026, 5, 1)
     for since in (None, date(2026, 3, 1), date(2023, 7, 1), date(2030, 1, 1)):
