@@ -6,7 +6,7 @@ cd "$(dirname "$0")" || exit 0
 for script in *.sh; do
     [ "$script" = install.sh ] && continue
     name=${script%.sh}
-    said=$(sh "./$script" 2>&1)
+    said=$("./$script" 2>&1)
     status=$?
     last=$(printf '%s\n' "$said" | grep . | tail -n 1)
     if [ "$status" = 0 ] && [ -z "$said" ]; then
