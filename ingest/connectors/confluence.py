@@ -179,7 +179,7 @@ class Confluence(Connector):
         permissions count only where the site as a whole allows them."""
         if not self._client.secret:
             return frozenset(self._site.spaces())
-        with Client(self._options, per_second=self.pace[0], burst=self.pace[1], sign_in=False) as visitor:
+        with self._client.anonymous() as visitor:
             try:
                 return frozenset(self._at(visitor).spaces())
             except FetchError as error:

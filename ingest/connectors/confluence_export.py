@@ -48,6 +48,7 @@ class ConfluenceExportOptions(SourceOptions):
 class ConfluenceExport(Connector):
     """One export."""
 
+    remote: ClassVar[bool] = False
     at_once: ClassVar[int] = 1
 
     def __init__(self, options: ConfluenceExportOptions, client: None = None) -> None:
