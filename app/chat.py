@@ -15,6 +15,7 @@ from app.answer_text import answer_markdown
 from app.evidence import citations_html, passages_html
 from app.feedback import FeedbackStore
 from assistant import Assistant
+from assistant.people import Caller
 from assistant.types import Answer, Mode
 
 WAYS: dict[str, Mode | None] = {"Automatic": None, "Quote the library": "extract", "Let the LLM write": "generate"}
@@ -55,6 +56,14 @@ def show(assistant: Assistant, store: FeedbackStore) -> None:
     if question and question.strip():
         _ask(assistant, question.strip(), WAYS[way])
         st.rerun()
+
+
+def forget_what_others_asked(asking: Caller) -> None:
+    """Empties the chat where it was another person's, or of the same person in other groups: its answers may quote
+    what may no longer be read."""
+    if st.session_state.setdefault("asking", asking) != asking:
+        st.session_state["asking"] = asking
+        st.session_state["turns"] = []
 
 
 def _ask(assistant: Assistant, question: str, mode: Mode | None) -> None:
