@@ -49,7 +49,7 @@ def _list(entries: Iterable[str]) -> str:
 def _entry(one: Citation | Passage, number: str, text: str, score: str) -> str:
     shown = " ".join(text.split())
     shown = shown if len(shown) <= _MOST_SHOWN else shown[:_MOST_SHOWN] + " …"
-    details = [place(one), f"{one.source}/{one.key}", score]
+    details = [one.status, place(one), f"{one.source}/{one.key}", score]
     return (
         f'<li><a href="{escape(href_of(one))}" target="_blank">'
         f'<span class="number">{escape(number)}</span> {escape(one.title)}</a>'

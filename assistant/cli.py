@@ -130,7 +130,7 @@ def _require_text(question: str) -> None:
 def _passage(passage: Passage) -> dict[str, Any]:
     """The fields that programs are promised; scores are rounded to six digits."""
     fields = asdict(passage)
-    names = ("rank", "score", "title", "source", "key", "url", "page", "section", "start", "end", "text")
+    names = ("rank", "score", "title", "source", "key", "url", "page", "section", "start", "end", "text", "status")
     return {name: round(fields[name], 6) if name == "score" else fields[name] for name in names}
 
 
@@ -157,7 +157,8 @@ def _plain(text: str) -> str:
 def _place(where: Any) -> str:
     """Title, headings and page of a passage or citation."""
     parts = [where.title, *(heading for heading in where.section if heading != where.title)]
-    return " > ".join(parts) + (f", page {where.page}" if where.page else "")
+    page, status = f", page {where.page}" if where.page else "", f" ({where.status})" if where.status else ""
+    return " > ".join(parts) + page + status
 
 
 def print_answer(answer: Answer) -> None:

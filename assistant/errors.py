@@ -81,8 +81,8 @@ class FetchError(SourceError):
     """What was asked of a source could not be had.
 
     `reason` is one word out of: unreachable (no answer, or not in time, or the server is at fault), forbidden,
-    gone, too_large, not_content (a login page, another type than was asked for, or a body that is cut), refused
-    (any other answer), blocked (an address that may not be connected to).
+    gone, too_large, cut (a body that ends early, each time), not_content (a login page, or another type than was asked
+    for), refused (any other answer), blocked (an address that may not be connected to).
     """
 
     def __init__(self, reason: str, detail: str) -> None:

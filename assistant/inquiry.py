@@ -102,5 +102,11 @@ class Inquiry:
             passages=self.passages,
             generation=self.generation,
             models=models | ({"llm": llm} if llm else {}),
-            notes=tuple(notes),
+            notes=(*notes, *_worth(checked)),
         )
+
+
+def _worth(checked: Checked) -> list[str]:
+    """What the sources say against the documents that are cited."""
+    doubtful = {(c.number, c.title, c.status) for c in checked.citations if c.status not in ("", "approved")}
+    return [f"[{number}] {title}: its source says that it is {status}." for number, title, status in sorted(doubtful)]

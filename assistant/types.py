@@ -126,7 +126,7 @@ class Passage:
     `rank` counts from 1. `chunk_id` is the same for the same chunk of the same item in every library. `score` is BM25
     (>= 0) for stage `lexical`, cosine (-1..1) for `dense`, and the sum of reciprocal ranks (> 0) for `fused`; scores of
     different stages cannot be compared. `page` is where it starts, `page_breaks` are the offsets in the document at
-    which a further page starts inside it.
+    which a further page starts inside it. `status` is the document's.
     """
 
     rank: int
@@ -145,6 +145,7 @@ class Passage:
     end: int
     text: str
     page_breaks: tuple[int, ...] = ()
+    status: DocumentStatus = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Citation:
 
     `number` is the marker `[number]` in the answer's text and the rank of the passage that was shown. `quote` stands
     verbatim at `start:end` of the document's text at `revision`. `sentence` is the sentence that it supports, and
-    `support` says how well, from 0 to 1.
+    `support` says how well, from 0 to 1. `status` is the document's.
     """
 
     number: int
@@ -169,6 +170,7 @@ class Citation:
     section: tuple[str, ...]
     start: int
     end: int
+    status: DocumentStatus = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,9 +142,9 @@ def _decoded(answer: httpx2.Response) -> Iterator[bytes]:
         else:
             yield from answer.iter_raw()
     except (httpcore2.RemoteProtocolError, httpcore2.NetworkError) as error:
-        raise Again("not_content", f"the answer of {url} is cut ({error})") from error
+        raise Again("cut", f"the answer of {url} is cut ({error})") from error
     except zlib.error as error:
-        raise Again("not_content", f"the answer of {url} cannot be decoded ({error})") from error
+        raise Again("cut", f"the answer of {url} cannot be decoded ({error})") from error
 
 
 def _unzipped(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
@@ -161,7 +161,7 @@ def _unzipped(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
             yield inflate.decompress(piece, _PIECE)
             piece = inflate.unconsumed_tail or inflate.unused_data
     if began and not inflate.eof:
-        raise Again("not_content", f"the answer of {url} is cut (its gzip stream does not end)")
+        raise Again("cut", f"the answer of {url} is cut (its gzip stream does not end)")
 
 
 def _retry_after(value: str) -> float | None:

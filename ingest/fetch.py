@@ -76,7 +76,8 @@ class Client:
         self._auth = self._authorization() if sign_in else {}
         self._timeout = options.timeout_seconds
         self._first_pause = options.retry_seconds
-        self._most_bytes = int(max_mb * 1e6)
+        self.most_bytes = int(max_mb * 1e6)
+        """The largest answer."""
         self._pace = Pace(options.requests_per_second or per_second, burst if not options.requests_per_second else 1)
         self._deadline = Deadline()
         self._cookies = httpx2.Cookies()
@@ -106,8 +107,9 @@ class Client:
     ) -> Response:
         """The answer to a GET; `params` are added to the URL. 304 is an answer if `headers` ask for it.
 
-        Raises FetchError with the reasons: unreachable, forbidden (401, 403), gone (404, 410), too_large, blocked,
-        not_content (a media type that is not in `accept`, where that is given: most often a login page), refused.
+        Raises FetchError with the reasons: unreachable, forbidden (401, 403), gone (404, 410), too_large, cut,
+        blocked, not_content (a media type that is not in `accept`, where that is given: most often a login page),
+        refused.
         """
         return self.send("GET", url, params=params, headers=headers, accept=accept)
 
@@ -187,7 +189,7 @@ class Client:
             for _ in range(_MOST_REDIRECTS + 1):
                 with self._answer(self._request(method, target, headers, body)) as answer:
                     if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
-                        return take(answer, accept, self._most_bytes, path)
+                        return take(answer, accept, self.most_bytes, path)
                     there = _next(method, target, answer.headers["location"])
                     if method == "POST" and answer.status_code in (301, 302, 303):
                         method, body = "GET", {}  # as browsers do after a form

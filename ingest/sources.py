@@ -18,12 +18,18 @@ from ingest.connectors.options import SourceOptions, WebOptions
 
 _CLASSES = {
     "arxiv": "Arxiv",
+    "confluence": "Confluence",
+    "confluence_export": "ConfluenceExport",
     "folder": "Folder",
     "git": "Git",
+    "inspire": "Inspire",
     "llama_index": "LlamaIndex",
     "mediawiki": "MediaWiki",
     "mediawiki_dump": "MediaWikiDump",
     "oai": "OAI",
+    "twiki": "Twiki",
+    "twiki_folder": "TwikiFolder",
+    "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
 

@@ -134,6 +134,7 @@ class _Run:
         self.embedder = embedder or open_embedder(settings.embedder, Library.fingerprint_at(library))
         self._library = Library.open_or_create(library, self.embedder)
         self._open: dict[str, _Open] = {}
+        self._names: list[str] = []
         self._reports: dict[str, SourceReport] = {}
         self._lines: list[Line] = []
         self._parsing: deque[tuple[_Open, Seen]] = deque()
@@ -165,6 +166,7 @@ class _Run:
             self.writer.claim_source(source.name, connector.root)
         except (SourceError, SettingsError) as error:
             taking.error = str(error)
+            self._names.append(source.name)
             self._end(taking, 0)
             return
         options = digest(source.options)
@@ -181,6 +183,7 @@ class _Run:
         options: str = "",
         requests: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._names.append(taking.source)
         folder = self._folder / str(len(self._open))
         folder.mkdir()
         reading = Reading(connector, known, folder, retry=self._retry, dry_run=self._dry_run)
@@ -195,7 +198,7 @@ class _Run:
                 self._take(result, strict)
         generation = self._publish(last=True) if not self._dry_run else self._library.generation()
         seconds = time.monotonic() - self._started
-        reports = tuple(self._reports[name] for name in self._reports)
+        reports = tuple(self._reports[name] for name in self._names)
         return Report(generation, reports, tuple(self._lines), self._embedded, seconds)
 
     def _to_parse(self, steps: Iterator[tuple[str, Seen | Finished | SourceError]], strict: bool) -> Iterator[Path]:

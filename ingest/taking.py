@@ -20,7 +20,7 @@ from ingest.access import both
 from ingest.connectors.connector import Fetched
 from ingest.parse import Parsed
 from ingest.reading import READING, Finished, Seen
-from ingest.report import Line, Outcome, SourceReport
+from ingest.report import OUTCOMES, Line, Outcome, SourceReport
 from ingest.split import split
 from ingest.structure import sections_of
 
@@ -123,15 +123,15 @@ class Taking:
             yield line
 
     def report(self, requests: int, last_success: str) -> SourceReport:
-        counts: Counter[Outcome] = Counter(line.outcome for line in self.lines)
-        counts["unchanged"] += self.unchanged
+        counted = Counter(line.outcome for line in self.lines)
+        counts = {outcome: counted[outcome] for outcome in OUTCOMES} | {"unchanged": self.unchanged}
         return SourceReport(
             source=self.source,
-            counts=dict(counts),
+            counts=counts,
             access_changed=self.access_changed,
             held_back=self.held_back,
             requests=requests,
-            seconds=time.monotonic() - self.started,
+            seconds=round(time.monotonic() - self.started, 3),
             error=self.error,
             last_success=last_success,
         )

@@ -226,4 +226,5 @@ def _citation(sentence: str, quote: _Quote, support: float) -> Citation:
         section=passage.section,
         start=start,
         end=passage.start + quote.end,
+        status=passage.status,
     )

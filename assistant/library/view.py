@@ -138,11 +138,12 @@ class View:
     def _passage(self, rank: int, hit: Hit, stage: Stage) -> Passage:
         (row,) = self._connection.execute(
             'SELECT shelf, title, source, key, revision, url, document.kind, pages, start, "end", page, section,'
-            ' substr(text, start + 1, "end" - start) FROM document JOIN chunk ON chunk.document = document.id'
+            ' document.status, substr(text, start + 1, "end" - start) FROM document'
+            " JOIN chunk ON chunk.document = document.id"
             " WHERE document.id = ? AND number = ?",
             (hit.document, hit.number),
         )
-        shelf, title, source, key, revision, url, kind, pages, start, end, page, section, text = row
+        shelf, title, source, key, revision, url, kind, pages, start, end, page, section, status, text = row
         assert shelf in self._visible  # the indexes hold nothing else
         return Passage(
             rank=rank,
@@ -161,6 +162,7 @@ class View:
             end=end,
             text=text,
             page_breaks=tuple(offset for offset in json.loads(pages) if start < offset < end),
+            status=status,
         )
 
     def document(self, source: str, key: str) -> Document | None:

@@ -56,8 +56,7 @@ class ConfluenceOptions(WebOptions):
 class Confluence(Connector):
     """One Confluence over its REST interface."""
 
-    pace: ClassVar[tuple[float, int]] = (5, 5)
-    sign_in: ClassVar[bool] = True
+    full_hours: ClassVar[float] = 0.0
 
     def __init__(self, options: ConfluenceOptions, client: Client) -> None:
         self.root = f"confluence {options.url.rstrip('/')}"
@@ -86,10 +85,7 @@ class Confluence(Connector):
                 yield from self._listed(content, space, who, contents)
         self._check_sign_in()
 
-    def changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone] | None:
-        return self._changes(since, again) if self._options.full_hours and since else None
-
-    def _changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone]:
+    def changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone]:
         spaces, public = self._spaces()
         who = {key: self._readers(space, public) for key, space in spaces.items()}
         from_then = (datetime.fromisoformat(since) - _OVERLAP).strftime("%Y-%m-%d %H:%M")

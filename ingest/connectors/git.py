@@ -25,6 +25,7 @@ from ingest.git.history import Story, stories
 from ingest.git.remote import Remote
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_LARGEST_POINTER = 1024
 _BRANCH = re.compile(r"(?![-/.])(?!.*(\.\.|//|@\{))[^\x00-\x20~^:?*\[\\\x7f]*")
 
 
@@ -138,19 +139,17 @@ class Git(Connector):
 
     def fetch(self, item: Listed, folder: Path) -> Fetched:
         """Raises ParseError for a pointer of Git LFS, whose content is not in the repository."""
-        try:
-            content = self._clone.content(item.hint)
-        except SourceError as error:
-            self._clone.mark_broken()
-            raise FetchError(
-                "not_content", f"{item.key} is not in the clone, which the next run makes again"
-            ) from error
-        if content.startswith(_POINTER) and len(content) < 1024:
-            raise ParseError("unsupported", "its content is in Git LFS, which is not read")
         name = PurePosixPath(item.key)
         plain = name.name not in (".", "..") and len(name.name.encode()) < 200
         path = folder / (name.name if plain else f"file{name.suffix[:20]}")
-        path.write_bytes(content)
+        try:
+            self._clone.write(item.hint, path)
+        except SourceError as error:
+            raise FetchError(
+                "not_content", f"{item.key} is not in the clone, which the next run makes again"
+            ) from error
+        if path.stat().st_size < _LARGEST_POINTER and path.read_bytes().startswith(_POINTER):
+            raise ParseError("unsupported", "its content is in Git LFS, which is not read")
         if not self._stories:
             self.prepare([item])
         story = self._stories.get(item.key, Story())

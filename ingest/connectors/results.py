@@ -59,7 +59,7 @@ def _halves(ask: Ask[T], period: Period, total: int, size: int, most: int) -> It
     since, until = period
     if since >= until:
         raise SourceError(
-            f"The search has {total} results of {since}, and at most {most} can be had. Narrow the query."
+            f"The search has {total} results of {since}, but at most {most} can be had. Narrow the query."
         )
     middle = since + (until - since) // 2
     halves = ((since, middle), (middle + timedelta(1), until))

@@ -112,8 +112,13 @@ class Clone:
         dated = ("--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%x01%ad%x01%an")
         return self._fields("log", "-z", "-M", "--name-status", "--no-show-signature", *dated, commit, "--")
 
-    def content(self, blob: str) -> bytes:
-        return self._git("cat-file", "blob", blob)
+    def write(self, blob: str, path: Path) -> None:
+        """A file's content, into the file `path`."""
+        try:
+            git([f"--git-dir={self.folder}", "cat-file", "blob", blob], timeout=_LOCAL_SECONDS, into=path)
+        except SourceError:
+            self._mark_broken()
+            raise
 
     def _tip(self) -> str:
         """The commit that the branch is at on the server. Costs one short conversation."""
@@ -172,10 +177,10 @@ class Clone:
         try:
             yield from fields([f"--git-dir={self.folder}", *arguments])
         except SourceError as error:
-            self.mark_broken()
+            self._mark_broken()
             raise SourceError(f"The clone {self.folder} is broken; the next run makes it again: {error}") from error
 
-    def mark_broken(self) -> None:
+    def _mark_broken(self) -> None:
         if self.folder.exists():
             self._broken.touch()
 
@@ -198,7 +203,7 @@ class Clone:
         listed = "".join(f"{blob}\n" for blob in blobs).encode()
         sizes = self._git("cat-file", "--batch-check=%(objectsize)", given=listed).split(b"\n")
         for blob, size in zip(blobs, sizes, strict=False):
-            yield as_text(self.content(blob)) if size.isdigit() and int(size) <= _LONGEST_LINK else ""
+            yield as_text(self._git("cat-file", "blob", blob)) if size.isdigit() and int(size) <= _LONGEST_LINK else ""
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -9,7 +9,9 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from assistant.errors import SourceError
 
@@ -50,14 +52,17 @@ def git(
     settings: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,
     given: bytes = b"",
+    into: Path | None = None,
     secrets: Sequence[str] = (),
 ) -> bytes:
-    """What a git command prints.
+    """What a git command prints, or nothing where it goes `into` a file.
 
     `settings` are git's, `variables` those of its environment; both may hold secrets, which no command line shows.
     `given` is its input. Raises SourceError with what git says, without `secrets`, and GitTimeout.
     """
-    process = _started(arguments, settings, variables)
+    with ExitStack() as opened:
+        printing = opened.enter_context(into.open("wb")) if into else subprocess.PIPE
+        process = _started(arguments, settings, variables, printing)
     try:
         printed, said = process.communicate(given, timeout)
     except subprocess.TimeoutExpired as error:
@@ -69,12 +74,12 @@ def git(
         _end(process)
     if process.returncode:
         raise SourceError(_failure(arguments, process.returncode, said, secrets))
-    return printed
+    return printed or b""
 
 
 def fields(arguments: Sequence[str | Path]) -> Iterator[bytes]:
     """What a git command prints between NUL bytes, as it comes. Raises SourceError, at its end, if git fails."""
-    process = _started(arguments, None, None, errors=subprocess.DEVNULL)
+    process = _started(arguments, None, None, subprocess.PIPE, errors=subprocess.DEVNULL)
     assert process.stdout
     try:
         rest = b""
@@ -92,6 +97,7 @@ def _started(
     arguments: Sequence[str | Path],
     settings: Mapping[str, str] | None,
     variables: Mapping[str, str] | None,
+    printing: int | IO[bytes],
     errors: int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """In a process group of its own, because git starts others that connect and unpack."""
@@ -105,7 +111,7 @@ def _started(
         return subprocess.Popen(
             ["git", *arguments],
             stdin=subprocess.PIPE if errors == subprocess.PIPE else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=printing,
             stderr=errors,
             env=environment,
             start_new_session=True,

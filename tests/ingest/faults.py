@@ -155,24 +155,24 @@ SLOW = [
 ]
 
 CUT = [
-    _f("cut by its length", (start(b"Content-Length: 99"), BODY), reason="not_content", asked=4),
+    _f("cut by its length", (start(b"Content-Length: 99"), BODY), reason="cut", asked=4),
     _f("cut by its length, whole the next time", (start(b"Content-Length: 99"), BODY), GOOD, asked=2),
     _f("cut and reset", (start(b"Content-Length: 99"), BODY, 0.05, "reset"), GOOD, asked=2),
-    _f("cut between chunks", (start(b"Transfer-Encoding: chunked"), chunk(BODY)), reason="not_content", asked=4),
-    _f("cut in a chunk", (start(b"Transfer-Encoding: chunked"), b"99\r\n" + BODY), reason="not_content", asked=4),
-    _f("a chunk of no size", (start(b"Transfer-Encoding: chunked"), b"zz\r\n" + BODY), reason="not_content", asked=4),
-    _f("gzip cut in its data", answer(b"200 OK", GZIP, body=ZIPPED[:-12]), reason="not_content", asked=4),
-    _f("gzip cut in its checksum", answer(b"200 OK", GZIP, body=ZIPPED[:-1]), reason="not_content", asked=4),
-    _f("gzip cut in its head", answer(b"200 OK", GZIP, body=ZIPPED[:5]), reason="not_content", asked=4),
+    _f("cut between chunks", (start(b"Transfer-Encoding: chunked"), chunk(BODY)), reason="cut", asked=4),
+    _f("cut in a chunk", (start(b"Transfer-Encoding: chunked"), b"99\r\n" + BODY), reason="cut", asked=4),
+    _f("a chunk of no size", (start(b"Transfer-Encoding: chunked"), b"zz\r\n" + BODY), reason="cut", asked=4),
+    _f("gzip cut in its data", answer(b"200 OK", GZIP, body=ZIPPED[:-12]), reason="cut", asked=4),
+    _f("gzip cut in its checksum", answer(b"200 OK", GZIP, body=ZIPPED[:-1]), reason="cut", asked=4),
+    _f("gzip cut in its head", answer(b"200 OK", GZIP, body=ZIPPED[:5]), reason="cut", asked=4),
     _f(
         "gzip with a wrong checksum",
         answer(b"200 OK", GZIP, body=ZIPPED[:-8] + bytes(8)),
-        reason="not_content",
+        reason="cut",
         asked=4,
     ),
-    _f("gzip that is none", answer(b"200 OK", GZIP, body=BODY), reason="not_content", asked=4),
+    _f("gzip that is none", answer(b"200 OK", GZIP, body=BODY), reason="cut", asked=4),
     _f("gzip cut, whole the next time", answer(b"200 OK", GZIP, body=ZIPPED[:-9]), GOOD, asked=2),
-    _f("two gzips, the second cut", answer(b"200 OK", GZIP, body=ZIPPED + ZIPPED[:-3]), reason="not_content", asked=4),
+    _f("two gzips, the second cut", answer(b"200 OK", GZIP, body=ZIPPED + ZIPPED[:-3]), reason="cut", asked=4),
 ]
 NOT_CONTENT = [
     _f("a login page", answer(b"200 OK", body=LOGIN, type=b"text/html; charset=utf-8"), reason="not_content"),

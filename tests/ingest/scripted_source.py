@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from assistant.errors import FetchError, SourceError
-from assistant.types import PUBLIC, Access
+from assistant.types import PUBLIC, Access, DocumentStatus
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
 from ingest.connectors.options import SourceOptions
 
@@ -20,6 +20,7 @@ class Page:
     text: str
     rule: Access = PUBLIC
     url: str = ""
+    status: DocumentStatus = ""
 
 
 @dataclass
@@ -81,7 +82,9 @@ class Scripted(Connector):
             raise FetchError("gone", f"{item.key} is not there")
         path = folder / "page.md"
         path.write_text(page.text)
-        return Fetched(path, _hash(page.text), page.url, modified="2026-11-20")
+        return Fetched(
+            path, _hash(page.text), page.url, authors=("A. Reader",), modified="2026-11-20", status=page.status
+        )
 
     def _changes(self, keys: Collection[str]) -> Iterator[Listed | Gone]:
         for key in keys:
@@ -90,7 +93,7 @@ class Scripted(Connector):
 
     def _listed(self, key: str) -> Listed:
         page = self.site.pages[key]
-        return Listed(key, _hash(page.text + page.url), page.rule)
+        return Listed(key, _hash(page.text + page.url + page.status), page.rule)
 
 
 def down(step: str, key: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from assistant import Assistant
 from assistant.errors import FetchError, LibraryLocked, SourceError
 from assistant.library import Library
 from assistant.library.catalog import access_from_json
@@ -303,3 +304,22 @@ def test_progress_counts_every_item(site: Any, sync: Callable[..., Report]) -> N
     sync(progress=lambda done, seen, line: steps.append((done, seen, line)))
     assert [done for done, _, _ in steps] == [1, 2, 3, 4, 5]
     assert all(seen >= done for done, seen, _ in steps)
+
+
+def test_an_answer_says_what_its_source_thinks_of_a_document(
+    site: Any, sync: Callable[..., Report], tmp_path: Path, embedder: Embedder
+) -> None:
+    site.edit("a", "# Solenoid\n\nThe field of the solenoid is 2 tesla.")
+    sync()
+    site.pages["a"].status = "superseded"
+    site.log.append("a")
+    assert outcomes(sync()) == {"a": "changed"}
+    assistant = Assistant.open(tmp_path / "library")
+    (found,) = assistant.search("How strong is the field of the solenoid?", 1)
+    assert found.status == "superseded"
+    document = assistant.document("site", "a")
+    assert document
+    assert (document.authors, document.modified, document.status) == (("A. Reader",), "2026-11-20", "superseded")
+    answer = assistant.ask("How strong is the field of the solenoid?", mode="extract")
+    assert answer.citations[0].status == "superseded"
+    assert "[1] Solenoid: its source says that it is superseded." in answer.notes

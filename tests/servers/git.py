@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -99,25 +100,33 @@ class GitDaemon:
 
 
 class GitHTTP:
-    """`git http-backend` for the repositories in a folder. With `password`, a request must hold it; with `redirect`,
-    every answer leads there. `asked` are the host names that requests were for."""
+    """`git http-backend` for the repositories in a folder; over https with a `certificate`, whose file holds the key.
 
-    def __init__(self, folder: Path) -> None:
+    With `password`, a request must hold it; with `redirect`, every answer leads there. `asked` are the host names that
+    requests were for.
+    """
+
+    def __init__(self, folder: Path, certificate: Path | None = None) -> None:
+        self._scheme = "https" if certificate else "http"
         self.password = ""
         self.redirect = ""
         self.asked: list[str] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 outer.asked.append(self.headers["Host"])
                 if outer.redirect:
                     self.send_response(302)
                     self.send_header("Location", outer.redirect + self.path)
+                    self.send_header("Content-Length", "0")
                     self.end_headers()
                 elif outer.password and not outer._let_in(self.headers.get("Authorization", "")):
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", 'Basic realm="git"')
+                    self.send_header("Content-Length", "0")
                     self.end_headers()
                 else:
                     outer._serve(self, folder)
@@ -128,6 +137,10 @@ class GitHTTP:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
 
     def _let_in(self, header: str) -> bool:
@@ -149,13 +162,13 @@ class GitHTTP:
         head, _, content = answer.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
         request.send_response(int(headers.pop("Status", "200").split()[0]))
-        for name, value in headers.items():
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(content)
 
     def url(self, name: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}/{name}"
+        return f"{self._scheme}://{host}:{self.port}/{name}"
 
 
 @contextmanager
@@ -168,6 +181,16 @@ def running(server: GitDaemon | GitHTTP) -> Iterator[None]:
         server._server.shutdown()
         server._server.server_close()
         thread.join()
+
+
+def certificate(name: str, folder: Path) -> Path:
+    """A certificate for the host `name`, signed by itself, and its key in one file."""
+    file = folder / f"{name}.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    command += ["-addext", f"subjectAltName=DNS:{name}", "-keyout", str(file), "-out", f"{file}.crt"]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
+    return file
 
 
 def remove(repository: Repository) -> None:

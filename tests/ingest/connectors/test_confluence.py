@@ -462,7 +462,7 @@ def test_attachments_that_do_not_come_whole(site: Any, connect: Open, tmp_path: 
         assert raised.value.reason == "gone"
 
 
-def test_changes_are_asked_for_only_where_full_listings_may_wait(site: Any, connect: Open) -> None:
+def test_changes(site: Any, connect: Open) -> None:
     site.zone = timedelta(hours=-12)
     site.space("PHY", groups=("physics",))
     site.space("HR", groups=("staff",))
@@ -472,9 +472,7 @@ def test_changes_are_asked_for_only_where_full_listings_may_wait(site: Any, conn
     for page in site.pages.values():
         page.modified = yesterday
     site.pages[old[4]].files[file].when = yesterday
-    assert connect(site).changes("2026-11-20T10:00+00:00", []) is None
-    connector = connect(site, full_hours=24, spaces=("PHY",))
-    assert connector.changes("", []) is None
+    connector = connect(site, spaces=("PHY",))
     since = connector.cursor()
     site.restrict(old[0], groups=("staff",))
     child = site.page("PHY", "New", "<p>n</p>", parent=old[0])
@@ -482,9 +480,8 @@ def test_changes_are_asked_for_only_where_full_listings_may_wait(site: Any, conn
     site.page("HR", "Other", "<p>h</p>")
     site.delete(old[2])
     attached = site.attach(old[3], "new.txt", b"new")
-    told = connector.changes(since, [old[2], old[4], f"{old[4]}/{file}", f"{old[4]}/gone"])
-    assert told is not None
-    found = {item.key: item for item in told}
+    again = [old[2], old[4], f"{old[4]}/{file}", f"{old[4]}/gone"]
+    found = {item.key: item for item in connector.changes(since, again)}
     assert {key for key, item in found.items() if isinstance(item, Gone)} == {old[2], f"{old[4]}/gone"}
     listed = {key: item for key, item in found.items() if isinstance(item, Listed)}
     assert set(listed) == {child, old[1], old[3], f"{old[3]}/{attached}", old[4], f"{old[4]}/{file}"}
@@ -492,3 +489,79 @@ def test_changes_are_asked_for_only_where_full_listings_may_wait(site: Any, conn
     assert {key: (item.stamp, item.access) for key, item in listed.items()} == {
         key: (now[key].stamp, now[key].access) for key in listed
     }
+
+
+def downloads(site: Any) -> list[str]:
+    """What was asked for to read the content of items, since the last time."""
+    asked = [path for path in site.requests if "body" in path or "/download" in path]
+    site.requests.clear()
+    return asked
+
+
+@pytest.fixture
+def section(site: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("WIKI_TOKEN", "s3cret")
+    given = {"kind": "confluence", "url": site.url, "cloud": site.cloud, "secret_env": "WIKI_TOKEN"}
+    return {**given, "allow": [site.host], "retry_seconds": 0.01, "requests_per_second": 1000}
+
+
+def test_a_library_follows_the_wiki(site: Any, section: dict[str, Any], desk: Callable[..., Any]) -> None:
+    site.space("PHY", groups=("physics",))
+    site.space("OPEN", groups=("physics",), anonymous=True)
+    top = site.page("PHY", "Detector", "<p>The detector weighs 7000 tonnes.</p>")
+    child = site.page("PHY", "Magnet", "<p>The field is <strong>2 T</strong>.</p>", parent=top)
+    public = site.page("OPEN", "Visits", "<p>Visits are on Saturdays.</p>")
+    file = f"{child}/{site.attach(child, 'notes.txt', b'Quench at 11850 A.', 'text/plain')}"
+    photo = f"{child}/{site.attach(child, 'hall.jpg', b'jpeg', 'image/jpeg')}"
+    d = desk(section)
+    assert d.outcomes(d.sync()) == {
+        **dict.fromkeys([top, child, public, file], "new"),
+        photo: "skipped unsupported",
+    }
+    assert d.readable() == {public}
+    assert d.readable("physics") == {top, child, public, file}
+    assert d.text(child, "physics") == "The field is **2 T**."
+    assert d.document(file, "physics")["title"] == "notes.txt"
+    downloads(site)
+
+    assert set(d.outcomes(d.sync()).values()) <= {"skipped unsupported", "unchanged"}
+    assert downloads(site) == []
+
+    new = site.page("PHY", "Trigger", "<p>It runs at 100 kHz.</p>", parent=child)
+    site.edit(top, body="<p>The detector weighs 7100 tonnes.</p>")
+    site.edit(child, title="Solenoid")
+    d.sync()
+    assert d.text(top, "physics") == "The detector weighs 7100 tonnes."
+    assert d.document(child, "physics")["title"] == "Solenoid"
+    assert d.readable("physics") == {top, child, public, file, new}
+    assert len(downloads(site)) <= 3
+    d.like_fresh()
+
+    site.restrict(child, groups=("magnets",))
+    downloads(site)
+    d.sync()
+    assert downloads(site) == []
+    assert d.readable("physics") == {top, public}
+    assert d.readable("magnets") == {public}
+    assert d.readable("physics", "magnets") == {top, child, public, file, new}
+    d.like_fresh()
+
+    site.restrict(child)
+    site.delete(new)
+    site.spaces["OPEN"].anonymous = False
+    downloads(site)
+    d.sync()
+    assert downloads(site) == []
+    assert d.readable() == set()
+    assert d.readable("physics") == {top, child, public, file}
+    d.like_fresh()
+
+    before = d.contents()
+    for fault in (server.Fault("content", "503"), server.Fault("pages|content", "login")):
+        site.faults = [fault]
+        d.sync()
+        assert d.contents() == before
+    site.faults = []
+    site.expired = True
+    d.sync()
+    assert d.contents() == before

@@ -390,6 +390,22 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
     assert Remote.of("git@wiki.invalid:x/y.git").call(GitOptions(kind="git", url="x")).url == "git@wiki.invalid:x/y.git"
 
 
+def test_https_with_the_certificate_of_the_name(
+    repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
+    file = servers.certificate("wiki.invalid", tmp_path)
+    web = servers.GitHTTP(tmp_path / "served", file)
+    with servers.running(web):
+        with pytest.raises(SourceError, match="certificate"):
+            Git(GitOptions(url=web.url("wiki", "wiki.invalid"))).cursor()
+        monkeypatch.setenv("SSL_CERT_FILE", f"{file}.crt")
+        with pytest.raises(SourceError, match="certificate"):
+            Git(GitOptions(url=web.url("wiki", "other.invalid"))).cursor()
+        assert not web.asked
+        assert "Home.md" in listed(Git(GitOptions(url=web.url("wiki", "wiki.invalid"))))
+
+
 def test_a_secret_is_sent_and_never_shown(
     web: Any, repository: Any, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
