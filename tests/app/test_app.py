@@ -454,6 +454,6 @@ def test_demo_once(tmp_path: Path, llm_url: str) -> None:
     assert (tmp_path / "demo-library/catalog.sqlite").exists()
     with_llm = demo(REFDESK_LLM__URL=llm_url)
     assert with_llm.returncode == 0, with_llm.stderr
-    assert "0 indexed" in with_llm.stdout
+    assert " unchanged. Library" in with_llm.stdout
     assert f"answers at {llm_url}" in with_llm.stdout
     assert "[1]" in with_llm.stdout
