@@ -96,6 +96,8 @@ def take(answer: httpx2.Response, accept: Collection[str], most_bytes: int, path
         with work.open("wb") as stream:
             for piece in pieces:
                 stream.write(piece)
+            if not stream.tell():  # a file that was emptied looks like a server that has lost it for the moment
+                raise Again("cut", f"{shown(url)} answered with nothing")
         work.replace(path)
     finally:
         work.unlink(missing_ok=True)

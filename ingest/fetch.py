@@ -137,8 +137,12 @@ class Client:
         headers: Mapping[str, str] | None = None,
         accept: Collection[str] = (),
     ) -> Response:
-        """As `get`, with the body in the file `path`, which is whole or not there."""
+        """As `get`, with the body in the file `path`, which is whole or not there; one without a byte is "cut"."""
         return self._repeatedly("GET", _address(url, params), {}, headers or {}, accept, path)
+
+    def slow_to(self, seconds: float) -> None:
+        """From now on, at least so much time between requests: the server asks for it."""
+        self._pace.slow_to(seconds)
 
     def _authorization(self) -> dict[str, str]:
         if not self.secret:

@@ -37,3 +37,10 @@ class Pace:
         with self._lock:
             self._held_until = max(self._held_until, time.monotonic() + seconds)
             self._due = max(self._due, self._held_until)
+
+    def slow_to(self, seconds: float) -> None:
+        """From now on, at least so much time between requests, and never several at once."""
+        with self._lock:
+            self._interval = max(self._interval, seconds)
+            self._allowance = 0.0
+            self._due = max(self._due, time.monotonic() + self._interval)

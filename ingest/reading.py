@@ -7,9 +7,11 @@ once, each in a thread of its own.
 from __future__ import annotations
 
 import shutil
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +27,11 @@ _AT_ONCE = 32
 """Items that are fetched before the listing goes on."""
 _DOWN = 8
 """So many items in a row that cannot be reached mean that the source cannot."""
+
+_NOT_HAD = frozenset({"unreadable", "forbidden", "gone", "unreachable", "not_content", "cut"})
+"""Reasons of a listing that say nothing of what an item holds: what was read of it before is kept."""
+_MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+"""What connectors raise on answers of another shape than is documented, when they do not notice it themselves."""
 
 Known = Mapping[str, tuple[Item, Access]]
 Verdict = Literal["same", "fetched", "refused", "failed", "wanted"]
@@ -79,6 +86,13 @@ class Reading:
 
         Raises SourceError if the source cannot be read to its end. What was yielded by then still holds.
         """
+        try:
+            yield from self._steps(cursor)
+        except _MALFORMED as error:
+            said = f"It answered with something that was not expected ({type(error).__name__}: {error})."
+            raise SourceError(f"{said} Is {self._connector.root} the right address?") from error
+
+    def _steps(self, cursor: str) -> Iterator[Seen | Finished]:
         now = self._connector.cursor()
         again = [key for key, (item, _) in self._known.items() if not item.stamp]
         changes = self._connector.changes(cursor, again) if cursor else None
@@ -94,13 +108,28 @@ class Reading:
         """Each item once: a listing in pages may name one again that moved between them."""
         for item in found:
             if isinstance(item, Gone):
+                seen.discard(item.key)
                 gone.add(item.key)
+                if item.below:
+                    gone.update(key for key in self._below(item.key) if key not in seen)
             elif item.key not in seen:
                 seen.add(item.key)
                 gone.discard(item.key)
-                if item.renamed_from:
+                if item.renamed_from and item.renamed_from not in seen:
                     gone.add(item.renamed_from)
                 yield item
+
+    def _below(self, key: str) -> Iterator[str]:
+        """The known keys that begin with `key/`."""
+        start = f"{key}/"
+        for number in range(bisect_left(self._sorted, start), len(self._sorted)):
+            if not self._sorted[number].startswith(start):
+                return
+            yield self._sorted[number]
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._known)
 
     def _fetched(self, items: Iterator[Listed]) -> Iterator[Seen]:
         wanted: list[Listed] = []
@@ -120,6 +149,8 @@ class Reading:
         """What is known of an item without its content; None where it has to be fetched."""
         before = self._known.get(item.key)
         stamp = f"{READING}:{item.stamp}"
+        if item.refused and item.refused[0] in _NOT_HAD:
+            return Seen(item, "", "failed", before, None, None, *item.refused)
         if item.refused:
             return Seen(item, stamp, "refused", before, None, None, *item.refused)
         retry = self._retry and before is not None and before[0].status != "indexed"
@@ -147,12 +178,16 @@ class Reading:
         folder.mkdir()
         try:
             fetched = self._connector.fetch(item, folder)
-        except (ParseError, FetchError) as error:
+        except ParseError as error:
             shutil.rmtree(folder)
-            if isinstance(error, ParseError):
-                return Seen(item, stamp, "refused", before, None, None, error.reason, error.detail)
+            return Seen(item, stamp, "refused", before, None, None, error.reason, error.detail)
+        except FetchError as error:
+            shutil.rmtree(folder)
             listed = replace(item, access=NOBODY) if error.reason == "forbidden" else item
             return Seen(listed, "", "failed", before, None, None, error.reason, error.detail)
+        except _MALFORMED as error:
+            shutil.rmtree(folder)
+            return Seen(item, "", "failed", before, None, None, "not_content", f"{type(error).__name__}: {error}")
         if fetched.path.is_relative_to(folder):
             return Seen(item, stamp, "fetched", before, fetched, folder)
         folder.rmdir()

@@ -22,6 +22,7 @@ _CLASSES = {
     "confluence_export": "ConfluenceExport",
     "folder": "Folder",
     "git": "Git",
+    "indico": "Indico",
     "inspire": "Inspire",
     "llama_index": "LlamaIndex",
     "mediawiki": "MediaWiki",
@@ -29,6 +30,7 @@ _CLASSES = {
     "oai": "OAI",
     "twiki": "Twiki",
     "twiki_folder": "TwikiFolder",
+    "web": "Site",
     "webdav": "WebDav",
 }
 """Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""

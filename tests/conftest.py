@@ -21,18 +21,18 @@ for _name in [name for name in os.environ if name.startswith("REFDESK_") and "__
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Loads `fixtures_llm.py` by its path: tests are no package, so `pytest_plugins` cannot name it."""
-    name = "fixtures_llm"
-    file = Path(__file__).parent / f"{name}.py"
-    if not file.exists() or config.pluginmanager.has_plugin(name):
-        return
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    config.pluginmanager.register(module, name)
+    """Loads the files beside this one by their paths: tests are no package, so `pytest_plugins` cannot name them."""
+    for name in ("fixtures_llm", "real_servers"):
+        file = Path(__file__).parent / f"{name}.py"
+        if not file.exists() or config.pluginmanager.has_plugin(name):
+            continue
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        config.pluginmanager.register(module, name)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from assistant.errors import FetchError
@@ -35,6 +35,7 @@ _PLURAL |= {"whiteboard": "whiteboards", "embed": "embeds"}
 class Cloud(Site):
     """One Confluence Cloud, at `https://NAME.atlassian.net/wiki`."""
 
+    search_context: ClassVar[dict[str, str]] = {"cqlcontext": '{"contentStatuses":["current","archived"]}'}
     _groups: dict[str, str] | None = None
 
     def __init__(self, client: Client, root: str, *, attachments: bool, blog_posts: bool) -> None:

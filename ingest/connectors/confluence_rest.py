@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, quote, urlsplit
 
 from assistant.errors import FetchError
@@ -85,6 +85,8 @@ class Site:
 
     What is not as documented raises FetchError("not_content").
     """
+
+    search_context: ClassVar[dict[str, str]] = {}
 
     def __init__(self, client: Client, root: str, *, attachments: bool, blog_posts: bool) -> None:
         self.root = root.rstrip("/")
@@ -164,8 +166,7 @@ class Site:
 
     def search(self, cql: str, expand: str, limit: int) -> Iterator[dict[str, Any]]:
         """What a query in Confluence's query language finds. The index behind it may be some minutes old."""
-        context = '{"contentStatuses":["current","archived"]}'
-        params: Params = {"cql": cql, "cqlcontext": context, "expand": expand, "limit": limit}
+        params: Params = {"cql": cql, "expand": expand, "limit": limit, **self.search_context}
         for part in self.parts("/rest/api/content/search", params):
             yield from part["results"]
 
@@ -188,7 +189,7 @@ class Site:
                 version=str(version["number"]),
                 space=str(found["space"]["key"]),
                 archived=found.get("status") == "archived",
-                parents=tuple(str(parent["id"]) for parent in found["ancestors"]),
+                parents=tuple(str(parent["id"]) for parent in found["ancestors"]) if found["type"] == "page" else (),
                 restriction=restriction,
                 labels=tuple(sorted(label["name"] for label in found["metadata"]["labels"]["results"])),
                 authors=_names(history.get("createdBy"), version.get("by")),

@@ -39,9 +39,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Among changes: the source says that it holds this item no longer."""
+    """Among changes: the source says that it holds this item no longer.
+
+    With `below`, nor any item whose key begins with `key/`, such as the attachments of a page, but for those that are
+    among the same changes.
+    """
 
     key: str
+    below: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,8 @@ class Connector(Protocol):
     def fetch(self, item: Listed, folder: Path) -> Fetched:
         """The content of an item, written into the empty `folder`, or a file that is there anyway.
 
-        Raises FetchError if this item cannot be had; the next run tries again.
+        Raises FetchError if this item cannot be had; the next run tries again. Raises ParseError, with its reason, for
+        content that Refdesk does not read: it is left until it changes.
         """
         ...
 

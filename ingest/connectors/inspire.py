@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 from urllib.parse import urljoin
 
@@ -35,7 +35,6 @@ _FIRST_DAY = date(1960, 1, 1)
 _OVERLAP = timedelta(days=1)
 _TOGETHER = 40
 _REMEMBERED = 200
-_MOST_FULL_TEXTS = 9
 
 
 class InspireOptions(WebOptions):
@@ -48,7 +47,7 @@ class InspireOptions(WebOptions):
 
 
 class Inspire(Connector):
-    """Keys are record numbers; below a record `1234` its full texts are `1234/fulltext/1`, `1234/fulltext/2`.
+    """Keys are record numbers; a full text of the record `1234` is `1234/fulltext/NAME`.
 
     Records that were deleted or merged into others are no longer found, so only a listing tells of them.
     """
@@ -77,18 +76,17 @@ class Inspire(Connector):
 
     def _changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone]:
         day = date.fromisoformat(since) - _OVERLAP
-        records = set()
+        seen = set()
         for hit in self._hits(f"{self._query} and du >= {day}"):
-            records.add(str(hit["metadata"]["control_number"]))
-            yield from self._now(hit)
-        others = sorted({key.partition("/")[0] for key in again} - records)
+            seen.add(_number(hit))
+            yield Gone(_number(hit), below=True)
+            yield from self._items(hit)
+        others = sorted({key.partition("/")[0] for key in again} - seen)
         for start in range(0, len(others), _TOGETHER):
             part = others[start : start + _TOGETHER]
-            found = {
-                str(hit["metadata"]["control_number"]): hit for hit in self._hits(f"{self._query} and {_any(part)}")
-            }
-            for number in part:
-                yield from self._now(found[number]) if number in found else self._gone(number, 0)
+            yield from (Gone(number, below=True) for number in part)
+            for hit in self._hits(f"{self._query} and {_any(part)}"):
+                yield from self._items(hit) if _number(hit) in part else ()
 
     def prepare(self, items: Sequence[Listed]) -> None:
         records = sorted({item.key.partition("/")[0] for item in items})
@@ -109,7 +107,7 @@ class Inspire(Connector):
             path = folder / f"{number}.md"
             path.write_text(markdown(record, url), encoding="utf-8")
             return said.fetched(path, url)
-        path = folder / "fulltext.pdf"
+        path = folder / f"fulltext{PurePosixPath(file).suffix or '.pdf'}"
         answer = self._client.download(urljoin(f"{self._url}/", item.hint), path)
         if answer.type in ("text/html", "application/xhtml+xml"):
             raise FetchError("not_content", f"instead of the full text {item.key} came a web page")
@@ -121,35 +119,24 @@ class Inspire(Connector):
             hit = self._loaded.get(number)
         if not hit:
             hit = self._client.get(f"{self._url}/api/literature/{number}", accept=JSON).json()
-        metadata = _checked(hit)["metadata"]
-        if str(metadata["control_number"]) != number or metadata.get("deleted"):
+        if _number(_checked(hit)) != number or hit["metadata"].get("deleted"):
             raise FetchError("gone", f"the record {number} was deleted, or merged into another")
         return hit
 
     def _items(self, hit: Any) -> Iterator[Listed]:
         """A record, and its full texts."""
-        number = str(hit["metadata"]["control_number"])
-        if hit["metadata"].get("deleted"):
+        number, metadata = _number(hit), hit["metadata"]
+        if metadata.get("deleted"):
             return
         yield Listed(number, hit["updated"], PUBLIC)
-        for place, document in enumerate(self._documents(hit), 1):
-            stamp = f"{document['key']} {hit['updated']}"
-            yield Listed(f"{number}/fulltext/{place}", stamp, PUBLIC, hint=document["url"])
-
-    def _now(self, hit: Any) -> Iterator[Listed | Gone]:
-        """A record that changed, and what it has no longer."""
-        items = [*self._items(hit)]
-        yield from items
-        yield from self._gone(str(hit["metadata"]["control_number"]), len(items))
-
-    def _gone(self, number: str, kept: int) -> Iterator[Gone]:
-        """All but the first `kept` items of a record."""
-        keys = [number, *(f"{number}/fulltext/{place}" for place in range(1, _MOST_FULL_TEXTS + 1))]
-        yield from map(Gone, keys[kept:])
-
-    def _documents(self, hit: Any) -> Sequence[Any]:
-        documents = hit["metadata"].get("documents", []) if self._full_texts else []
-        return [d for d in documents if d.get("fulltext") and not d.get("hidden")][:_MOST_FULL_TEXTS]
+        names: set[str] = set()
+        for document in metadata.get("documents", []) if self._full_texts else []:
+            if document.get("fulltext") and not document.get("hidden"):
+                name = PurePosixPath(document.get("filename") or "").name or document["key"]
+                name = f"{document['key']}-{name}" if name in names else name
+                names.add(name)
+                stamp = f"{document['key']} {hit['updated']}"
+                yield Listed(f"{number}/fulltext/{name}", stamp, PUBLIC, hint=document["url"])
 
     def _hits(self, query: str) -> Iterator[Any]:
         """What a search finds, however much that is."""
@@ -174,7 +161,7 @@ class Inspire(Connector):
             or not isinstance(hits.get("hits"), list)
         ):
             raise SourceError("INSPIRE's answer does not say how many records there are. It will be tried again.")
-        return Page(hits["total"], {str(_checked(hit)["metadata"]["control_number"]): hit for hit in hits["hits"]})
+        return Page(hits["total"], {_number(_checked(hit)): hit for hit in hits["hits"]})
 
 
 def _checked(hit: Any) -> Any:
@@ -185,6 +172,10 @@ def _checked(hit: Any) -> Any:
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(f"INSPIRE's answer holds a record without number or date: {str(hit)[:100]}") from error
     return hit
+
+
+def _number(hit: Any) -> str:
+    return str(hit["metadata"]["control_number"])
 
 
 def _any(records: Sequence[str]) -> str:

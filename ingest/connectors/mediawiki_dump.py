@@ -1,7 +1,7 @@
 """An XML dump of a MediaWiki as a source: an item per page, keyed by its number.
 
 The dump is read as a stream. What is kept of a page until it is fetched is where it stands in the file, so that a dump
-of any size needs little memory; one that is compressed, or comes over HTTP, is written out to a temporary file first.
+of any size needs little memory; one that is compressed is written out to a temporary file first.
 https://www.mediawiki.org/wiki/Help:Export
 """
 
@@ -19,11 +19,10 @@ from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote
 
-from assistant.errors import FetchError, SettingsError, SourceError
+from assistant.errors import FetchError, SourceError
 from ingest.access import PUBLIC
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
-from ingest.connectors.options import WebOptions
-from ingest.fetch import Client
+from ingest.connectors.options import SourceOptions
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -35,13 +34,12 @@ _LARGEST_PAGE = 100 << 20
 _START, _END = b"<page>", b"</page>"  # in text these would be written &lt;page&gt;
 
 
-class MediaWikiDumpOptions(WebOptions):
+class MediaWikiDumpOptions(SourceOptions):
     """A dump says nothing about who may read, so `readers` do."""
 
     kind: Literal["mediawiki_dump"]
-    url: str = ""
-    dump: str = ""
-    """A file, as it is or compressed with bzip2, gzip or xz; or `url` says where it is to be had."""
+    path: str
+    """The file, as it is or compressed with bzip2, gzip or xz."""
     namespaces: tuple[int, ...] = (0,)
 
 
@@ -67,27 +65,21 @@ class _Page:
 
 
 class MediaWikiDump(Connector):
-    """A dump. Raises SettingsError unless it is either a file or at a URL."""
+    """A dump, read from its file, which may be replaced by a newer one."""
 
+    at_once: ClassVar[int] = 1
     has_rules: ClassVar[bool] = False
 
-    def __init__(self, options: MediaWikiDumpOptions, client: Client | None) -> None:
-        if bool(options.dump) == bool(options.url):
-            raise SettingsError("A mediawiki_dump source needs either dump (a file) or url.")
+    def __init__(self, options: MediaWikiDumpOptions, client: None = None) -> None:
         self._options = options
-        self._client = client if options.url else None
         self._work: TemporaryDirectory[str] | None = None
-        self._file = Path(options.dump).expanduser().resolve() if options.dump else Path()
+        self._file = Path(options.path).expanduser().resolve()
         self._plain: Path | None = None
         self._address = ""
-        self.root = f"mediawiki dump {options.url or self._file}"
+        self.root = f"mediawiki dump {self._file}"
 
     def cursor(self) -> str:
-        """What changes when the file does; "" for a URL that does not tell."""
-        if self._client:
-            headers = self._client.send("HEAD", self._options.url).headers
-            told = [headers.get(name, "") for name in ("etag", "last-modified", "content-length")]
-            return " ".join(told) if told[0] or told[1] else ""
+        """What changes when the file does."""
         try:
             status = self._file.stat()
         except OSError as error:
@@ -141,9 +133,6 @@ class MediaWikiDump(Connector):
             return self._plain
         path = self._file
         try:
-            if self._client:
-                path = self._scratch() / "dump"
-                self._client.download(self._options.url, path)
             with path.open("rb") as stream:
                 start = stream.read(6)
             opened: Any = next((opened for mark, opened in _OPEN.items() if start.startswith(mark)), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote, unquote
@@ -23,7 +23,7 @@ from ingest.connectors.patterns import Patterns
 from ingest.connectors.twiki_access import SETTINGS, Settings, WikiOptions, web_settings
 from ingest.connectors.twiki_folder import PREFERENCES, attachment_url, fetched_topic, is_file_name
 from ingest.connectors.twiki_topic import Attachment, Topic, read_topic
-from ingest.fetch import HTML, XML, Client
+from ingest.fetch import HTML, XML, Client, shown
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -40,7 +40,10 @@ _DC = "{http://purl.org/dc/elements/1.1/}"
 
 
 class TwikiOptions(WebOptions, WikiOptions):
-    """`url` is that of the scripts: https://wiki.example.org/bin, below which are `view` and `search`."""
+    """`url` is that of the scripts: https://wiki.example.org/bin, below which are `view` and `search`.
+
+    A Foswiki shows the raw text of topics to users who signed in only, unless its {FeatureAccess}{AllowRaw} is "all".
+    """
 
     kind: Literal["twiki"]
     webs: tuple[str, ...]
@@ -126,7 +129,7 @@ class Twiki(Connector):
         path = folder / f"file{suffix}"
         answer = self._client.download(f"{self._url}/viewfile/{quote(topic)}", path, {"filename": attachment.name})
         if answer.type in HTML and suffix.lower() not in (".html", ".htm", ".xhtml"):
-            raise FetchError("not_content", f"{answer.url} answered with a page, not a file (a login page?)")
+            raise FetchError("not_content", f"{shown(answer.url)} answered with a page, not a file (a login page?)")
         return Fetched(
             path,
             f"{attachment.revision} {attachment.modified}",
@@ -138,26 +141,40 @@ class Twiki(Connector):
 
     def _preferences(self, web: str, known: dict[str, Settings]) -> Settings:
         if web not in known:
-            known[web] = read_topic(_text(self._raw(f"{web}/{PREFERENCES}"))).settings
+            try:
+                known[web] = read_topic(_text(self._raw(f"{web}/{PREFERENCES}"))).settings
+            except FetchError as error:
+                advice = f"{web}.{PREFERENCES} has the rules of the web: the source's user must be able to see it raw"
+                raise FetchError(error.reason, f"{error.detail}. {advice}") from error
         return known[web]
 
     def _raw(self, key: str) -> bytes:
         """A topic as its file has it, with its META lines."""
         url = f"{self._url}/view/{quote(key)}"
-        return self._client.get(url, {"raw": "all"}, accept=_PLAIN).body
+        body = self._client.get(url, {"raw": "all"}, accept=_PLAIN).body
+        if not body.strip():
+            raise FetchError("cut", f"{url} answered with nothing")
+        return body
 
     def _search(self, web: str, pattern: str) -> dict[str, str]:
         """The topics of a web that a regular expression is found in, with a sign of change for each."""
         if self._options.engine == "twiki":
             return self._formatted(web, pattern)
-        if pattern == _ALL and len(self._rss(web, _ALL, "1")) > 1:
+        if pattern == _ALL and len(self._rss(web, _ALL, "1")[1]) > 1:
             raise SourceError(
                 f"The feed {self._url}/view/{web}/WebRss takes no limit, so that it does not list the whole web. "
                 'It must be the one that comes with Foswiki; for a TWiki, set engine = "twiki". Nothing was removed.'
             )
-        return self._rss(web, pattern, "all")
+        announced, found = self._rss(web, pattern, "all")
+        if announced != sorted(found) or not all(found.values()):
+            raise SourceError(
+                f"{self._url}/view/{web}/WebRss is no whole feed: it announces {len(announced)} topics and has "
+                f"{len(found)}, or they have no dates. Nothing was removed."
+            )
+        return found
 
-    def _rss(self, web: str, pattern: str, limit: str) -> dict[str, str]:
+    def _rss(self, web: str, pattern: str, limit: str) -> tuple[Sequence[str], dict[str, str]]:
+        """The topics that the feed of a web announces, and those that it has, with their dates."""
         from lxml import etree
 
         url = f"{self._url}/view/{quote(web)}/WebRss"
@@ -167,14 +184,10 @@ class Twiki(Connector):
             feed = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
         except etree.XMLSyntaxError as error:
             raise FetchError("not_content", f"{url} answered with what is no XML, or is cut: {error}") from error
-        announced = [_last(item.get(f"{_RDF}resource", "")) for item in feed.iter(f"{_RDF}li")]
-        found = {_last(item.get(f"{_RDF}about", "")): _date(item) for item in feed.iter(f"{_RSS}item")}
-        if feed.tag != f"{_RDF}RDF" or sorted(announced) != sorted(found) or not all(found.values()):
-            raise SourceError(
-                f"{url} is no whole feed of the web: it announces {len(announced)} topics and has {len(found)}, "
-                "or they have no dates. Its WebRss must be the one that comes with Foswiki. Nothing was removed."
-            )
-        return found
+        if feed.tag != f"{_RDF}RDF":
+            raise FetchError("not_content", f"{url} answered with another XML than a feed: {feed.tag}")
+        announced = sorted(_last(item.get(f"{_RDF}resource", "")) for item in feed.iter(f"{_RDF}li"))
+        return announced, {_last(item.get(f"{_RDF}about", "")): _date(item) for item in feed.iter(f"{_RSS}item")}
 
     def _formatted(self, web: str, pattern: str) -> dict[str, str]:
         url = f"{self._url}/search/{quote(web)}/"

@@ -35,9 +35,11 @@ MACHINERY = (
 """Topics that every web has and that hold no knowledge."""
 
 _WIKI_WORD = re.compile(r"[A-Z]+[a-z0-9]+[A-Z]+[A-Za-z0-9]*")
-_GUESTS = frozenset({"WikiGuest", "TWikiGuest", "guest", "AllUsersGroup", "*"})
-"""Who has not signed in, so anybody. AllUsersGroup and AllAuthUsersGroup are TWiki 6's, * is Foswiki 2's."""
-_SIGNED_IN = "AllAuthUsersGroup"
+_GUESTS = frozenset({"WikiGuest", "TWikiGuest", "guest"})
+"""Who has not signed in. A rule that lets in guests lets in anybody, since anybody can sign out."""
+_ALL = frozenset({"*", "AllUsersGroup"})
+_TWIKI_ONLY = frozenset({"AllUsersGroup", "AllAuthUsersGroup"})
+"""Groups that TWiki 6 knows by itself: everybody, and everybody who has signed in."""
 
 
 class WikiOptions(SourceOptions):
@@ -104,16 +106,28 @@ class Rules:
 
     def _rule(self, allowed: Sequence[str], denied: Sequence[str]) -> Access:
         admins = group(self.admins)
-        may = frozenset({admins}).union(*map(_who, allowed))
-        not_these = frozenset[str]().union(*(_who(name.removeprefix("!")) for name in denied))
-        all_of = [PUBLIC.all_of[0] if EVERYONE in may else may]
-        if EVERYONE in not_these:  # guests, or all
-            everybody = bool({"*", "AllUsersGroup"} & set(denied))
-            all_of.append(frozenset({admins} if everybody else {admins, SIGNED_IN}))
-        if SIGNED_IN in not_these:
-            all_of.append(frozenset({admins}))
-        sets = {any_of for any_of in all_of if EVERYONE not in any_of} or {PUBLIC.all_of[0]}
-        return Access(tuple(sorted(sets, key=sorted)), not_these - {EVERYONE, SIGNED_IN, admins})
+        # What may be meant for a name is denied, though only Foswiki knows Main/AdaLovelace, and none !AdaLovelace.
+        not_these = {name.removeprefix("!").removeprefix(f"{self.users_web}/") for name in denied}
+        everybody_denied = bool(not_these & _ALL) or "AllAuthUsersGroup" in not_these
+        guests_denied = bool(not_these & _GUESTS) or everybody_denied
+        may = {admins}.union(*(self._who(name) for name in allowed if not (guests_denied and name in _GUESTS)))
+        all_of = [frozenset({EVERYONE} if EVERYONE in may else may)]
+        if guests_denied:
+            all_of.append(frozenset({admins} if everybody_denied else {admins, SIGNED_IN}))
+        sets = {any_of for any_of in all_of if EVERYONE not in any_of} or {frozenset({EVERYONE})}
+        deny = frozenset[str]().union(*map(self._who, not_these)) - {EVERYONE, SIGNED_IN, admins}
+        return Access(tuple(sorted(sets, key=sorted)), deny)
+
+    def _who(self, name: str) -> frozenset[str]:
+        """A name in a setting as one of ours: a group's name ends in Group, a person's is a WikiWord; others, such as
+        those of a directory, may be either's."""
+        if name in _GUESTS or name in _ALL - _TWIKI_ONLY or (name in _ALL and self.engine == "twiki"):
+            return frozenset({EVERYONE})
+        if name in _TWIKI_ONLY and self.engine == "twiki":
+            return frozenset({SIGNED_IN})
+        if name.endswith("Group"):
+            return frozenset({group(name)})
+        return frozenset({person(name)} if _WIKI_WORD.fullmatch(name) else {person(name), group(name)})
 
 
 def web_settings(levels: Sequence[Settings]) -> Settings:
@@ -124,15 +138,3 @@ def web_settings(levels: Sequence[Settings]) -> Settings:
         found |= {name: value for name, value in level.items() if name not in final}
         final |= set(re.split(r"[,\s]+", level.get("FINALPREFERENCES", "")))
     return found
-
-
-def _who(name: str) -> frozenset[str]:
-    """A name in a setting as one of ours: a group's name ends in Group, a person's is a WikiWord; others, such as those
-    of a directory, may be either's."""
-    if name in _GUESTS:
-        return frozenset({EVERYONE})
-    if name == _SIGNED_IN:
-        return frozenset({SIGNED_IN})
-    if name.endswith("Group"):
-        return frozenset({group(name)})
-    return frozenset({person(name)} if _WIKI_WORD.fullmatch(name) else {person(name), group(name)})

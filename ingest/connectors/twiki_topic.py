@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 _META = re.compile(r"^%META:(\w+)\{(.*)\}%[ \t\r]*$", re.M)
 _ATTRIBUTE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _SET = re.compile(r"^(?:\t|   )+\*\s+(Set|Local)\s+([A-Za-z][A-Za-z0-9_:]*)\s*=\s*(.*)$")
-_GOES_ON = re.compile(r"^(?:   |\t)+ *[^\s*]")
+_INDENTED = re.compile(r"^(?:   |\t)+ *\S")
+_BULLET = re.compile(r"^(?:   |\t)+\*")
 _CODES = {"_Q_": '"', "_N_": "\n", "_P_": "%"}
 
 
@@ -76,7 +77,7 @@ def _settings(text: str, fields: list[tuple[str, dict[str, str]]]) -> dict[str, 
             open_name = match[2] if match[1] == "Set" else ""
             if open_name:
                 found[open_name] = match[3]
-        elif open_name and _GOES_ON.match(line):
+        elif open_name and _INDENTED.match(line) and not _BULLET.match(line):
             found[open_name] += "\n" + line
         else:
             open_name = ""
@@ -85,7 +86,7 @@ def _settings(text: str, fields: list[tuple[str, dict[str, str]]]) -> dict[str, 
         is_set = name == "PREFERENCE" and field.get("type", "Set") == "Set"
         if is_set or (has_form and name == "FIELD" and "S" in field.get("attributes", "")):
             found[field.get("name", "")] = field.get("value", "")
-    return found
+    return {name: re.sub(r"(?<=[^\\])\\n", "\n", value) for name, value in found.items()}  # a line feed may be written
 
 
 def _attributes(text: str) -> dict[str, str]:

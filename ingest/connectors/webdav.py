@@ -117,7 +117,7 @@ class WebDav(Connector):
             elif entry.path not in parents:  # empty, or not looked into
                 yield from self._files(self._ask(entry.href, "1"), depth + 1)
 
-    def _ask(self, href: str, depth: str) -> list[Entry]:
+    def _ask(self, href: str, depth: str) -> Sequence[Entry]:
         """What the server says of a file or folder, which comes first, and of what lies in it."""
         headers = {"Depth": depth, "Content-Type": "application/xml"}
         answer = self._client.send("PROPFIND", self._origin + href, content=QUESTION, headers=headers, accept=XML)
@@ -143,6 +143,8 @@ class WebDav(Connector):
         refused = None
         if suffix not in SUFFIXES:
             refused = ("unsupported", f"no parser for {suffix or 'files without a suffix'}")
+        elif entry.size == 0:
+            refused = ("empty", "0 bytes")
         elif size > self._client.most_bytes:
             refused = ("too_large", f"{size / 1e6:.1f} MB, allowed are {self._client.most_bytes / 1e6:g}")
         is_sure = entry.is_settled or (entry.number and entry.etag)

@@ -39,6 +39,7 @@ _SETTINGS = {
     "safe.directory": "*",  # of our own clones; a local repository is opened by a process that does not see this
     "transfer.bundleURI": "false",
 }
+_ADVICE = ("Please make sure you have the correct access rights", "and the repository exists")
 
 
 class GitTimeout(SourceError):
@@ -128,9 +129,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(arguments: Sequence[str | Path], status: int, said: bytes, secrets: Sequence[str]) -> str:
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
-    last = re.sub(r"//[^/@\s]*@", "//", " ".join(told[-2:])) or f"it ended with {status}"
+    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines()]
+    told = [line for line in lines if line and not line.startswith(_ADVICE)]
+    last = re.sub(r"//[^/@\s]*@", "//", "; ".join(told[-3:])) or f"it ended with {status}"
     for secret in secrets:
         last = last.replace(secret, "***")
     return f"git {next(str(a) for a in arguments if not str(a).startswith('--git-dir'))} failed: {last[:500]}"

@@ -126,8 +126,11 @@ class Remote:
         words = ["ssh", "-F", os.devnull, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
         words += ["-o", f"HostName={address}", "-o", f"HostKeyAlias={known}", "-o", "CheckHostIP=no"]
         words += ["-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=30", "-o", "ClearAllForwardings=yes"]
-        if secret_of(options):
-            words += ["-o", "IdentitiesOnly=yes", "-i", str(Path(options.secret_file).expanduser().resolve())]
+        if options.secret_file:
+            key = Path(options.secret_file).expanduser().resolve()
+            if not key.is_file():
+                raise SettingsError(f"{key} is to hold a private key, but is not there.")
+            words += ["-o", "IdentitiesOnly=yes", "-i", str(key)]  # ssh refuses one that others can read
         variables = {"GIT_SSH_COMMAND": shlex.join(words), "GIT_SSH_VARIANT": "ssh"}
         agent = os.environ.get("SSH_AUTH_SOCK")
         return {**variables, "SSH_AUTH_SOCK": agent} if agent else variables

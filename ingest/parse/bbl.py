@@ -10,6 +10,11 @@ _NAMES = re.compile(r"\\name\{(author|editor)\}\{\d+\}\{[^{}]*\}\{%?(.*?)\n\s*\}
 _NAME = re.compile(r"(?m:^)\s*(family|given)=\{((?:[^{}]|\{[^{}]*\})*)\}")
 _FIELD = re.compile(r"\\field\{([a-z]+)\}\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _VERBATIM = re.compile(r"\\verb\{([a-z]+)\}\s*\\verb ([^\n]*)\n")
+_SPELLED = (
+    (re.compile(r"\\bib(?:name|init)delim[a-z]\s*"), "~"),
+    (re.compile(r"\\bibinitperiod\s*"), "."),
+    (re.compile(r"\\bibrangedash\s*"), "--"),
+)
 
 
 def as_bibliography(text: str) -> str:
@@ -17,6 +22,8 @@ def as_bibliography(text: str) -> str:
     if "\\entry{" not in text:
         _, begin, entries = text.partition("\\begin{thebibliography}")
         return begin + entries if begin else text
+    for macro, spelled in _SPELLED:
+        text = macro.sub(spelled, text)
     entries = "\n".join(_items(text))
     return f"\\begin{{thebibliography}}{{}}\n{entries}\n\\end{{thebibliography}}\n"
 
@@ -37,11 +44,7 @@ def _items(text: str) -> Iterator[str]:
         parts = [
             _people(entry[0]),
             f"\\emph{{{title}}}" if title else "",
-            " ".join(
-                filter(
-                    None, (place, f"({when})" if when else "", fields.get("pages", "").replace("\\bibrangedash", "--"))
-                )
-            ),
+            " ".join(filter(None, (place, f"({when})" if when else "", fields.get("pages", "")))),
             fields.get("doi", "").replace("_", "\\_"),
             f"arXiv:{fields['eprint']}" if fields.get("eprint") else "",
             fields.get("note", ""),

@@ -43,6 +43,11 @@ def read_html(data: bytes, settings: IngestSettings) -> Draft:
     return Draft("html", (markdown,), "" if markdown.startswith("# ") else title)
 
 
+def read_fragment(data: bytes, settings: IngestSettings) -> Draft:
+    """HTML that is content and nothing else, as a source keeps it: all of its text, in its order."""
+    return Draft("html", (to_markdown(decode(data).encode(), HTML, settings.parse_seconds),), "")
+
+
 def _cells_on_one_line(kept: str) -> bytes:
     """trafilatura makes a paragraph of each line in a table's cell; here they are one again."""
     from lxml import etree, html

@@ -9,52 +9,59 @@ from __future__ import annotations
 import re
 
 from ingest.parse.latex_preamble import abstracts, definitions
-from ingest.parse.latex_tokens import arguments, group_end, uncommented
+from ingest.parse.latex_tokens import VERBATIM, arguments, group_end, uncommented
 
-_COMMAND = re.compile(r"\\(?:(begin|end)\s*\{([A-Za-z]+\*?)\}|([A-Za-z@]+\*?)|.)", re.S)
+
+def _each(shape: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), shape)
+
+
+_COMMAND = re.compile(
+    rf"{VERBATIM}|\\(?:(?P<edge>begin|end)\s*\{{(?P<environment>[A-Za-z]+\*?)\}}|(?P<name>[A-Za-z@]+\*?)|.)", re.S
+)
 _LEADING = {
-    "resizebox": "mm",
-    "scalebox": "mo",
-    "rotatebox": "om",
+    **_each("", "fbox hl revised MakeUppercase MakeLowercase textls uwave underbar say leftline rightline"),
+    **_each("", "bibnamefont bibfnamefont citenamefont natexlab doi eprint rlap llap smash"),
+    **_each("m", "bibinfo bibfield href@noop Eprint adjustbox"),
+    **_each("o", "added makecell thead shortstack"),
+    **_each("oo", "makebox framebox"),
     "raisebox": "moo",
-    "makebox": "oo",
-    "framebox": "oo",
-    "fbox": "",
-    "adjustbox": "m",
-    "hl": "",
-    "added": "o",
-    "revised": "",
-    "MakeUppercase": "",
-    "MakeLowercase": "",
-    "bibinfo": "m",
-    "bibfield": "m",
-    "href@noop": "m",
-    "Eprint": "m",
-    "bibnamefont": "",
-    "bibfnamefont": "",
-    "citenamefont": "",
-    "natexlab": "",
-    "doi": "",
-    "eprint": "",
+    "resizebox": "mm",
+    "rotatebox": "om",
+    "scalebox": "mo",
 }
 """Commands that pandoc does not know, whose last argument is text; their arguments before it."""
-_PARAGRAPHS = {"caption": "o", "subcaption": "o", "captionof": "mo", "subfloat": "O", "subfigure": "O", "subtable": "O"}
-"""Those whose last argument becomes a paragraph, after the first where that is `O`."""
+_PARAGRAPHS = {
+    **_each("o", "caption subcaption footnotetext"),
+    **_each("O", "subfloat subfigure subtable"),
+    **_each("", "keywords pacs"),
+    "acro": "Mo",
+    "captionof": "mo",
+    "tablenotetext": "m",
+}
+"""Those whose last argument becomes a paragraph, after the first where that is a capital letter."""
+_FOOTNOTES = {"footnote": "o", "endnote": "o", "sidenote": "o", "marginpar": "o", "marginnote": "o"}
 _NOTHING = {
+    **_each(
+        "",
+        "noindent indent bigskip medskip smallskip newpage clearpage cleardoublepage centering sloppy leavevmode "
+        "unskip ignorespaces null sf sc scshape boldmath unboldmath phantomsection frontmatter mainmatter backmatter "
+        "appendix singlespacing doublespacing onehalfspacing relax linenumbers nolinenumbers balance flushright "
+        "FloatBarrier onecolumn twocolumn BibitemOpen bibitemStop bibitemNoStop EOS newblock allowbreak",
+    ),
+    **_each("o", "pagebreak nopagebreak linebreak nolinebreak addlinespace"),
+    **_each("m", "cline hhline deleted BibitemShut thispagestyle pagestyle pagenumbering graphicspath"),
+    **_each("sm", "vspace hspace"),
+    "color": "om",
     "includegraphics": "oom",
-    "cline": "m",
-    "hhline": "m",
-    "cmidrule": "",
-    "specialrule": "mmm",
-    "addlinespace": "o",
-    "deleted": "m",
     "newcolumntype": "mom",
-    "BibitemOpen": "",
-    "BibitemShut": "m",
-    "bibitemStop": "",
-    "bibitemNoStop": "",
-    "EOS": "",
-    "newblock": "",
+    "setlength": "mm",
+    "specialrule": "mmm",
+}
+"""What sets type or draws. Pandoc takes a group that follows for the argument of a command that it does not know."""
+_MEASURED = {
+    "cmidrule": re.compile(r"(?:\([^()]*\)|\[[^\]]*\])*\{[^{}]*\}"),
+    **dict.fromkeys(("vskip", "hskip"), re.compile(r"\s*-?(?:\d*\.?\d*\s*\\[a-z]+|\d*\.?\d+\s*[a-z]{2})")),
 }
 _CITATIONS = {"onlinecite", "citenum", "fullcite", "footfullcite"}
 _FLOATS = {
@@ -63,9 +70,22 @@ _FLOATS = {
     **dict.fromkeys(("wrapfigure", "wraptable"), "omom"),
     **dict.fromkeys(("SCfigure", "SCtable"), "oo"),
 }
-_LAYOUT = {"multicols": "mo", "spacing": "m", "adjustbox": "m", "tcolorbox": "o", "mdframed": "o"}
+_LAYOUT = {
+    **_each("m", "spacing adjustbox rotate turn"),
+    **_each("o", "tcolorbox mdframed"),
+    "subequations": "",
+    "boxedminipage": "om",
+    "multicols": "mo",
+}
 _TABLES = {"tabular": "o", "longtable": "o", "tabularx": "mo", "tabulary": "mo", "tabu": "", "xltabular": "om"}
-_EQUATIONS = {"IEEEeqnarray": "align", "IEEEeqnarray*": "align*"}
+_RENAMED = {
+    "IEEEeqnarray": ("om", "align"),
+    "IEEEeqnarray*": ("om", "align*"),
+    "list": ("mm", "itemize"),
+    "trivlist": ("", "itemize"),
+    **dict.fromkeys(("compactitem", "inparaitem"), ("o", "itemize")),
+    **dict.fromkeys(("compactenum", "inparaenum"), ("o", "enumerate")),
+}
 _DRAWN = re.compile(
     r"\\begin\{(fmffile|fmfgraph\*?|feynman|picture|pspicture\*?|axopicture|tikzpicture|pgfpicture|asy|CCSXML|comment"
     r"|filecontents\*?)\}.*?(?:\\end\{\1\}|\Z)|\\iffalse\b(?:(?!\\if|\\fi\b).)*\\fi\b",
@@ -97,7 +117,7 @@ def _rewritten(text: str) -> str:
     for command in _COMMAND.finditer(text):
         if command.start() < done:
             continue
-        edge, environment, name = command.groups()
+        edge, environment, name = command["edge"], command["environment"], command["name"]
         if edge:
             found = _environment(text, edge, environment, command)
         elif name:
@@ -118,23 +138,27 @@ def _command(text: str, name: str, command: re.Match[str]) -> list[tuple[int, in
     start, at = command.span()
     if name in _CITATIONS:
         return [(start, at, "\\cite")]
-    if name == "cmidrule":
-        rule = re.compile(r"(?:\([^()]*\)|\[[^\]]*\])*\{[^{}]*\}").match(text, at)
-        return [(start, rule.end(), "")] if rule else []
+    if name in _MEASURED:
+        size = _MEASURED[name].match(text, at)
+        return [(start, size.end(), " ")] if size else []
     if name in _NOTHING:
         found = arguments(text, at, _NOTHING[name])
         return [(start, found[1], " ")] if found else []
-    shape = _LEADING.get(name, _PARAGRAPHS.get(name))
+    shape = _LEADING.get(name, _PARAGRAPHS.get(name, _FOOTNOTES.get(name)))
     if shape is None:
         return []
     found = arguments(text, at, shape.lower())
     last = arguments(text, found[1], "m") if found else None
     if not found or not last:
         return []
+    opening = last[1] - len(last[0][0]) - 2
+    if name in _FOOTNOTES:
+        return [(start, opening, "\\footnote")]
     if name in _LEADING:
-        return [(start, last[1] - len(last[0][0]) - 2, "")]
-    first = f"\n\n{found[0][0]}" if "O" in shape else ""
-    return [(start, last[1] - len(last[0][0]) - 2, f"{first}\n\n"), (last[1], last[1], "\n\n")]
+        return [(start, opening, "")]
+    first = f"\n\n{found[0][0]}{': ' if shape[0] == 'M' else ''}" if shape[:1].isupper() else ""
+    before = first if shape[:1] == "M" else f"{first}\n\n"
+    return [(start, opening, before), (last[1], last[1], "\n\n")]
 
 
 def _environment(text: str, edge: str, name: str, command: re.Match[str]) -> list[tuple[int, int, str]]:
@@ -143,9 +167,10 @@ def _environment(text: str, edge: str, name: str, command: re.Match[str]) -> lis
     if plain in _FLOATS or plain in _LAYOUT:
         found = arguments(text, at, _FLOATS.get(plain, _LAYOUT.get(plain, ""))) if edge == "begin" else None
         return [(start, found[1] if found else at, "\n\n")]
-    if name in _EQUATIONS:
-        found = arguments(text, at, "om") if edge == "begin" else None
-        return [(start, found[1] if found else at, f"\\{edge}{{{_EQUATIONS[name]}}}")]
+    if name in _RENAMED:
+        shape, known = _RENAMED[name]
+        found = arguments(text, at, shape) if edge == "begin" else None
+        return [(start, found[1] if found else at, f"\\{edge}{{{known}}}")]
     if plain not in _TABLES:
         return []
     known = plain if plain == "longtable" else "tabular"

@@ -42,6 +42,7 @@ _KEPT_AS_THEY_ARE = frozenset(
         footnote thanks title author date maketitle abstract includegraphics documentclass usepackage emph
         textbf textit text hspace vspace thepage thesection thefigure thetable theequation refname
         abstractname figurename tablename and
+        itemize enumerate description figure table equation align eqnarray tabular
         """,
     )
 )

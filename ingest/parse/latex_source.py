@@ -15,7 +15,7 @@ from assistant.errors import ParseError
 from ingest.parse.bbl import as_bibliography
 from ingest.parse.decode import decode
 from ingest.parse.latex_preamble import definitions
-from ingest.parse.latex_tokens import arguments, uncommented
+from ingest.parse.latex_tokens import VERBATIM, arguments, uncommented
 
 _BEGIN, _END = "\\begin{document}", "\\end{document}"
 _CLASS = re.compile(r"\\document(?:class|style)\b")
@@ -23,10 +23,12 @@ _SUFFIXES = {".tex", ".ltx", ".latex", ".txt", ""}
 _MOST_CHARACTERS = 20_000_000
 _DEEPEST = 30
 _READS = re.compile(
+    rf"{VERBATIM}|"
     r"\\(?P<include>input|include|subfile|subfileinclude|@input|InputIfFileExists)(?![A-Za-z])"
     r"|\\(?P<from>import|subimport|includefrom|subincludefrom|inputfrom|subinputfrom)(?![A-Za-z])\*?"
     r"|\\(?P<package>usepackage|RequirePackage)(?![A-Za-z])"
-    r"|\\(?P<references>bibliography|printbibliography)(?![A-Za-z])"
+    r"|\\(?P<references>bibliography|printbibliography)(?![A-Za-z])",
+    re.S,
 )
 _BARE = re.compile(r"[ \t]+([^\s\\{}]+)")
 
@@ -39,13 +41,13 @@ class Flat:
     missing: tuple[str, ...]
 
 
-def flatten(folder: Path) -> Flat:
-    """The LaTeX source in `folder` as one file without comments, its bibliography included.
+def flatten(folder: Path, main: Path | None = None) -> Flat:
+    """The LaTeX source in `folder` as one file without comments, with its bibliography. `main` is found if not given.
 
     Raises ParseError: "unsupported" where there is no LaTeX, "too_large" where its parts add up to too much.
     """
     reading = _Reading(folder)
-    first, *more = main_files(folder)
+    first, *more = [main] if main else main_files(folder)
     text = reading.whole(first)
     for path in more:  # a supplement, which arXiv sets behind the paper
         text = f"{text.partition(_END)[0]}\n\n{_body(reading.whole(path))}\n{_END}\n"
@@ -135,8 +137,7 @@ class _Reading:
             raise ParseError(
                 "too_large", f"its files add up to more than {_MOST_CHARACTERS / 1e6:g} million characters"
             )
-        if self._open:
-            text = _body(text)
+        text = _body(text) if self._open else "".join(text.partition(_END)[:2])
         self._open.append(path)
         try:
             return "".join(self._parts(text.partition("\\endinput")[0], path.parent))
@@ -147,7 +148,7 @@ class _Reading:
         """`text` with the files that it reads, each in its place."""
         done = 0
         for command in _READS.finditer(text):
-            if command.start() < done:
+            if command.start() < done or not command.lastgroup:
                 continue
             yield text[done : command.start()]
             self._in_body = self._in_body or _BEGIN in text[: command.start()]
@@ -176,7 +177,7 @@ class _Reading:
         if found := arguments(text, at, "m"):
             return self._input(found[0][0].strip().strip('"'), near), found[1]
         bare = _BARE.match(text, at) if command["include"] == "input" else None
-        return (self._input(bare[1], near), bare.end()) if bare else (command[0], at)
+        return (self._input(bare[1].strip('"'), near), bare.end()) if bare else (command[0], at)
 
     def _input(self, name: str, near: Path) -> str:
         path = _inside(self.folder, near, name, ".tex")

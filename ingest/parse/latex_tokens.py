@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-# What is never closed reaches to the end, so that no text takes longer than its length.
-_VERBATIM = (
+VERBATIM = (
     r"\\begin\{(verbatim\*?|Verbatim\*?|lstlisting|minted|alltt)\}.*?(?:\\end\{\1\}|\Z)"
     r"|\\(?:verb\*?|lstinline(?:\[[^\]\n]*\])?)([^\w\s{*\[\\])[^\n]*?(?:\2|(?m:$))|\\(?:url|path|href)\s*\{[^{}\n]*\}"
 )
-_COMMENT = re.compile(rf"{_VERBATIM}|\\.|(?P<line>(?m:^)[ \t]*%[^\n]*\n?[ \t]*)|(?P<tail>%[^\n]*(?:\n[ \t]*)?)", re.S)
+"""Text that TeX takes as it stands; the beginning of a pattern, with its first two groups. What is never closed reaches
+to the end, so that no text takes longer than its length."""
+_COMMENT = re.compile(rf"{VERBATIM}|\\.|(?P<line>(?m:^)[ \t]*%[^\n]*\n?[ \t]*)|(?P<tail>%[^\n]*(?:\n[ \t]*)?)", re.S)
 _BRACES = re.compile(r"\\.|[{}\[\]]", re.S)
 _NAME = re.compile(r"\s*(?:\\([A-Za-z@]+|.)|\{\s*\\([A-Za-z@]+|.)\s*\})", re.S)
 _SPACE = re.compile(r"[ \t]*\n?[ \t]*")

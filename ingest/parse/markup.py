@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from assistant.errors import ParseError
 from ingest.parse.decode import decode
 from ingest.parse.latex import for_pandoc
+from ingest.parse.latex_pieces import in_pieces
 from ingest.parse.pandoc import to_markdown
 from ingest.parse.parsed import Draft
 
@@ -58,7 +60,10 @@ def read_latex(data: bytes, settings: IngestSettings) -> Draft:
     text = re.sub(r"\\begin\{thebibliography\}(\{[^{}]*\})?", r"\n\\section*{References}\n", text)
     text = text.replace(r"\end{thebibliography}", "\n\n")
     text = re.sub(r"\\bibitem\s*(?:\[(?:[^\[\]]|\[[^\]]*\])*\])?\s*\{([^}]*)\}", r"\n\n\1: ", text)
-    return Draft("latex", (to_markdown(text.encode(), "latex", settings.parse_seconds),))
+    try:
+        return Draft("latex", (to_markdown(text.encode(), "latex", settings.parse_seconds),))
+    except ParseError as refused:
+        return Draft("latex", (in_pieces(text, refused, settings.parse_seconds),))
 
 
 def read_jats(data: bytes, settings: IngestSettings) -> Draft:

@@ -120,3 +120,17 @@ def test_who_sleeps_when_a_pause_is_asked_for_waits_for_its_end(monkeypatch: pyt
 def test_a_pace_that_is_none(per_second: float, burst: int) -> None:
     with pytest.raises(ValueError, match="per_second > 0 and burst >= 1"):
         Pace(per_second, burst)
+
+
+def test_a_source_may_ask_for_a_slower_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    pace = Pace(100, 10)
+    pace.wait()
+    pace.slow_to(2)
+    pace.slow_to(1)  # never faster again
+    passed = []
+    for _ in range(3):
+        pace.wait()
+        passed.append(clock.now)
+    assert passed == pytest.approx([1002, 1004, 1006])

@@ -9,7 +9,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from assistant.library.lock import lock
 from assistant.settings import IngestSettings, Settings
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
+from ingest.connectors.connector import Gone, Listed
 from ingest.report import Line, Report
 from ingest.sources import Source
 from ingest.sync import LOCK, sync_sources
@@ -53,9 +54,11 @@ def site(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def sync(request: pytest.FixtureRequest, tmp_path: Path, embedder: Embedder) -> Callable[..., Report]:
-    def run(library: str = "library", max_removed: float = 1.0, **options: Any) -> Report:
+    def run(
+        library: str = "library", max_removed: float = 1.0, connector: Any = scripted.Scripted, **options: Any
+    ) -> Report:
         section = scripted.ScriptedOptions(site=request.node.name, max_removed=max_removed)
-        source = Source("site", section, scripted.Scripted)
+        source = Source("site", section, connector)
         return sync_sources([source], tmp_path / library, settings=SETTINGS, embedder=embedder, **options)
 
     return run
@@ -323,3 +326,26 @@ def test_an_answer_says_what_its_source_thinks_of_a_document(
     answer = assistant.ask("How strong is the field of the solenoid?", mode="extract")
     assert answer.citations[0].status == "superseded"
     assert "[1] Solenoid: its source says that it is superseded." in answer.notes
+
+
+def test_a_page_that_changes_tells_of_the_attachments_that_it_has_left(
+    site: Any, sync: Callable[..., Report], tmp_path: Path
+) -> None:
+    for key in ("page", "page/a", "page/b", "page-2", "page/b/deep", "other/a"):
+        site.edit(key, f"Something stands in {key}.")
+    sync()
+    for key in ("page/b", "page/b/deep"):
+        del site.pages[key]
+
+    def _changes(self: Any, since: str, again: Collection[str]) -> Iterator[Listed | Gone]:
+        """As sources do that name a changed page with all that hangs on it, but not what no longer does."""
+        yield Gone("page", below=True)
+        yield self._listed("page")
+        yield self._listed("page/a")
+
+    class Telling(scripted.Scripted):  # type: ignore[misc, name-defined]
+        changes = _changes
+
+    report = sync(connector=Telling)
+    assert outcomes(report) == {"page/b": "removed", "page/b/deep": "removed"}
+    assert documents(tmp_path / "library").keys() == {"page", "page/a", "page-2", "other/a"}

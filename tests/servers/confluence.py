@@ -295,6 +295,8 @@ class _Handler(BaseHTTPRequestHandler):
             then = datetime.strptime(since[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) - self.site.zone
             found = [one for one in found if (one[1].when if isinstance(one, tuple) else one.modified) >= then]
         archived = "archived" in self.query.get("cqlcontext", "")
+        if archived and not self.site.cloud:  # which has no such status of contents
+            raise _Refused(400)
         found = [one for one in found if archived or isinstance(one, tuple) or one.status == "current"]
         return self._part(found, self._found, "/rest/api/content/search", cursor=self.site.cloud)
 
@@ -498,7 +500,7 @@ class _Handler(BaseHTTPRequestHandler):
             found["version"] = {"number": page.version, "when": _time(page.modified), "by": self._person(page.editor)}
         if "history" in asked:
             found["history"] = {"createdDate": _time(page.created), "createdBy": self._person(page.author)}
-        if "ancestors" in asked:
+        if "ancestors" in asked and page.type == "page":
             found["ancestors"] = [{"id": one.id, "title": one.title, "type": "page"} for one in self.site.above(page)]
         if "space" in asked:
             found["space"] = self._space(self.site.spaces[page.space])

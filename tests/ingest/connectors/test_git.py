@@ -375,7 +375,7 @@ def test_only_checked_addresses_are_connected_to(daemon: Any, web: Any, reposito
 
 
 def test_the_address_that_was_checked_is_the_one_connected_to(
-    daemon: Any, web: Any, repository: Any, monkeypatch: pytest.MonkeyPatch
+    daemon: Any, web: Any, repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that no resolver knows can be reached only by the address that was given for it."""
     monkeypatch.setattr("ingest.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
@@ -387,6 +387,12 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
     call = Remote.of("ssh://git@wiki.invalid:2222/x").call(GitOptions(kind="git", url="x"))
     assert "HostName=127.0.0.1 -o 'HostKeyAlias=[wiki.invalid]:2222'" in call.variables["GIT_SSH_COMMAND"]
     assert call.url == "ssh://git@wiki.invalid:2222/x"
+    key = tmp_path / "a key"
+    options = GitOptions(url="x", secret_file=str(key))
+    with pytest.raises(SettingsError, match="is to hold a private key, but is not there"):
+        Remote.of("git@wiki.invalid:x").call(options)
+    key.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n\n")
+    assert f"-i '{key}'" in Remote.of("git@wiki.invalid:x").call(options).variables["GIT_SSH_COMMAND"]
     assert Remote.of("git@wiki.invalid:x/y.git").call(GitOptions(kind="git", url="x")).url == "git@wiki.invalid:x/y.git"
 
 

@@ -1,25 +1,21 @@
-"""Dumps as MediaWiki writes them: whole, compressed, over HTTP, cut, and larger than what may be held in memory."""
+"""Dumps as MediaWiki writes them: whole, compressed, cut, and larger than what may be held in memory."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
-import http.server
 import lzma
-import threading
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
 
-from assistant.errors import FetchError, SettingsError, SourceError
+from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Listed
 from ingest.connectors.mediawiki_dump import MediaWikiDump, MediaWikiDumpOptions
-from ingest.fetch import Client
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">
   <siteinfo>
@@ -51,7 +47,7 @@ DUMP = (
 
 
 def opened(path: Path, **more: Any) -> MediaWikiDump:
-    return MediaWikiDump(MediaWikiDumpOptions(kind="mediawiki_dump", dump=str(path), **more), None)
+    return MediaWikiDump(MediaWikiDumpOptions(kind="mediawiki_dump", path=str(path), **more))
 
 
 def listed(connector: MediaWikiDump) -> dict[str, Listed]:
@@ -156,55 +152,9 @@ def test_a_large_dump_needs_little_memory(tmp_path: Path) -> None:
     assert text_of(connector, items["1999"], tmp_path / "f") == "word " * 5000
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments, directory=str(folder))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-        yield f"127.0.0.1:{server.server_port}", folder
-        server.shutdown()
-
-
-def test_a_dump_over_http(served: tuple[str, Path], tmp_path: Path) -> None:
-    server, folder = served
-    (folder / "dump.xml.gz").write_bytes(gzip.compress(DUMP.encode()))
-    options = MediaWikiDumpOptions(
-        kind="mediawiki_dump", url=f"http://{server}/dump.xml.gz", allow=(server,), retry_seconds=0.01
-    )
-    with Client(options, per_second=1000) as client:
-        connector = MediaWikiDump(options, client)
-        since = connector.cursor()
-        items = listed(connector)
-        assert set(items) == {"7", "10", "11"}
-        assert text_of(connector, items["11"], tmp_path / "f") == "Übergröße."
-        assert connector.changes(since, ()) is not None
-        (folder / "dump.xml.gz").write_bytes(gzip.compress(DUMP.replace("Größe", "Masse").encode()))
-        assert connector.changes(since, ()) is None
-        assert any(item.stamp.endswith("/Masse/Teil_1") for item in connector.list())
-        (folder / "dump.xml.gz").unlink()
-        with pytest.raises(SourceError, match="404"):
-            listed(connector)
-
-
-def test_either_a_file_or_a_url(dump: Path) -> None:
-    with pytest.raises(SettingsError, match="either dump"):
-        MediaWikiDump(MediaWikiDumpOptions(kind="mediawiki_dump"), None)
-    with pytest.raises(SettingsError, match="either dump"):
-        opened(dump, url="http://127.0.0.1/x")
-
-
 def test_a_desk_follows_dumps(desk: Any, dump: Path) -> None:
-    d = desk({"kind": "mediawiki_dump", "dump": str(dump), "readers": ["atlas"]})
-    d.sync()
+    d = desk({"kind": "mediawiki_dump", "path": str(dump), "readers": ["atlas"]})
+    assert d.sync().sources[0].error == ""
     assert d.readable("atlas") == {"7", "11"}
     assert d.readable() == set()
     d.like_fresh()

@@ -39,9 +39,14 @@ def may(access: Access) -> str:
         ({}, {"DENYWEBVIEW": "!WikiGuest"}, "AB*", "AB*"),
         ({}, {"ALLOWWEBVIEW": "*"}, "gAB*", "gAB*"),
         ({}, {"DENYWEBVIEW": "*"}, "*", "*"),
-        ({}, {"ALLOWWEBVIEW": "AllAuthUsersGroup"}, "AB*", "AB*"),
-        ({}, {"ALLOWWEBVIEW": "AllUsersGroup"}, "gAB*", "gAB*"),
+        ({}, {"ALLOWWEBVIEW": "AllAuthUsersGroup"}, "*", "AB*"),
+        ({}, {"ALLOWWEBVIEW": "AllUsersGroup"}, "*", "gAB*"),
+        # Guests are let in, so anybody is who signs out; unless guests are denied, and then nobody is left.
+        ({}, {"ALLOWWEBVIEW": "WikiGuest"}, "gAB*", "gAB*"),
+        ({}, {"ALLOWWEBVIEW": "WikiGuest", "DENYWEBVIEW": "WikiGuest"}, "*", "*"),
+        ({"DENYTOPICVIEW": "WikiGuest"}, {"ALLOWWEBVIEW": "WikiGuest, HiggsGroup"}, "B*", "B*"),
         ({}, {"ALLOWWEBVIEW": "Main.NobodyGroup"}, "*", "*"),
+        ({}, {"ALLOWWEBVIEW": "Main/HiggsGroup"}, "*", "*"),
         ({}, {"ALLOWWEBVIEW": "Other.HiggsGroup"}, "*", "*"),
         # A topic's own ALLOW takes the place of all that the web says; its DENY is added.
         ({"ALLOWTOPICVIEW": "AdaLovelace"}, {"ALLOWWEBVIEW": "HiggsGroup"}, "A*", "A*"),
@@ -139,6 +144,36 @@ def test_settings_as_the_engine_reads_them() -> None:
         ('plot".pdf', "BobBurns", "2008-12-14T17:49:57Z", "2")
     ]
     assert read_topic(TEXT.replace("\n", "\r\n")) == topic
+
+
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        ("   * Set ALLOWTOPICVIEW = AdaLovelace\n      continued BobBurns\n   * next", "AB*"),
+        ("   * Set ALLOWTOPICVIEW=AdaLovelace", "A*"),
+        ("   * Set ALLOWTOPICVIEW =\n      AdaLovelace", "A*"),
+        ("   * Set ALLOWTOPICVIEW =\n\n      AdaLovelace", "gAB*"),
+        ("   * Set ALLOWTOPICVIEW = NobodyGroup\n   AdaLovelace", "A*"),
+        ("      * Set DENYTOPICVIEW = BobBurns", "gA*"),
+        ("  * Set DENYTOPICVIEW = BobBurns", "gAB*"),
+        ("   * Set DENYTOPICVIEW = BobBurns\n   * Set DENYTOPICVIEW = AdaLovelace", "gB*"),
+        ("   *  Set   DENYTOPICVIEW   =   AdaLovelace   ", "gB*"),
+        ("\t* Set DENYTOPICVIEW =\tAdaLovelace\tBobBurns", "g*"),
+        ("   * Set DENYTOPICVIEW = AdaLovelace\\n BobBurns", "g*"),
+        ("   * Set DENYTOPICVIEW = `AdaLovelace`", "gB*"),
+        ("   * Set DENYTOPICVIEW = <b>AdaLovelace</b>", "gB*"),
+        ("   * Set DENYTOPICVIEW = Main/AdaLovelace", "gB*"),
+        ("   * Set DENYTOPICVIEW = AdaLovelace;BobBurns", "gAB*"),
+        ("   * Set DENYTOPICVIEW = AdaLovelace\n    * Set Y = BobBurns", "*"),  # four spaces: the line goes on
+        ("   * Set DENYTOPICVIEW = Nobody\n      * AdaLovelace", "gAB*"),
+        ("   1 Set DENYTOPICVIEW = AdaLovelace", "gAB*"),
+        ("   * set DENYTOPICVIEW = AdaLovelace", "gAB*"),
+        ('%META:PREFERENCE{name="DENYTOPICVIEW" value="AdaLovelace"}%', "gB*"),
+        ('%META:PREFERENCE{name="DENYTOPICVIEW" type="Local" value="AdaLovelace"}%', "gAB*"),
+    ],
+)
+def test_odd_settings_are_read_as_a_foswiki_did_when_it_was_asked(text: str, people: str) -> None:
+    assert may(FOSWIKI.view(read_topic(text).settings, {})) == people
 
 
 def test_older_encodings_of_values() -> None:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def load(name: str) -> Any:
-    spec = spec_from_file_location(name, Path(__file__).parents[2] / f"servers/{name}.py")
+    spec = spec_from_file_location(f"{name}_server", Path(__file__).parents[2] / f"servers/{name}.py")
     assert spec
     assert spec.loader
     module = module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
