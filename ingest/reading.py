@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from assistant.errors import FetchError, ParseError, SourceError
+from assistant.errors import FetchError, ParseError, SettingsError, SourceError
 from assistant.types import Access, Item
 from ingest.access import NOBODY
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
@@ -92,6 +92,8 @@ class Reading:
         """
         try:
             yield from self._steps(cursor)
+        except SettingsError as error:
+            raise SourceError(str(error)) from error  # a wrong section stops its own source only
         except _MALFORMED as error:
             said = f"It answered with something that was not expected ({type(error).__name__}: {error})."
             raise SourceError(f"{said} Is {self._connector.root} the right address?") from error

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from assistant.errors import SettingsError
 from ingest.connectors.options import ServerOptions
+
+_USUAL_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 
 
 def secret_of(options: ServerOptions) -> str:
@@ -21,8 +24,8 @@ def secret_of(options: ServerOptions) -> str:
     if options.secret_env:
         found = os.environ.get(options.secret_env, "").strip()
         if not found:
-            raise SettingsError(f"The environment variable {options.secret_env} is to hold a secret, but is not set.")
-        return _one_line(found, f"the environment variable {options.secret_env}")
+            raise SettingsError(f"{_variable(options.secret_env)} is to hold a secret, but is not set.")
+        return _one_line(found, _variable(options.secret_env))
     if not options.secret_file:
         return ""
     path = Path(options.secret_file).expanduser()
@@ -38,10 +41,17 @@ def secret_of(options: ServerOptions) -> str:
         raise SettingsError(f"The secret in {path} is no text in UTF-8.") from None  # the error would hold the secret
     if not found:
         raise SettingsError(f"{path} is to hold a secret, but is empty.")
-    return _one_line(found, str(path))
+    return _one_line(found, f"The secret in {path}")
+
+
+def _variable(name: str) -> str:
+    """The variable, named only if it looks like one: people put the secret itself there."""
+    if _USUAL_NAME.fullmatch(name):
+        return f"The environment variable {name}"
+    return "What secret_env names (the name of an environment variable, such as WIKI_PASSWORD, and not the secret)"
 
 
 def _one_line(secret: str, place: str) -> str:
     if not secret.isprintable():
-        raise SettingsError(f"The secret in {place} has several lines or control characters. Keep the secret only.")
+        raise SettingsError(f"{place} has several lines or control characters. Keep the secret only.")
     return secret

@@ -266,7 +266,7 @@ class _Run:
                 self._done += 1
                 if self._progress:
                     self._progress(self._done, self._found, line)
-            if source.options and not taking.held_back:
+            if source.options and not taking.held_back and not self._dry_run:
                 before = SourceState.parse(self.writer.state(taking.source))
                 after = before.after(taking.finished.cursor, source.options, now(), listed=taking.finished.listed)
                 self.writer.set_state(taking.source, after.written())
