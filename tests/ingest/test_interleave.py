@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.errors import SourceError
-from ingest.interleave import interleave
+from ingest.sync.interleave import interleave
 
 
 @settings(max_examples=30, deadline=None)

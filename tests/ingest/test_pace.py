@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import pace as module
-from ingest.pace import Pace
+from ingest.fetch.pace import Pace
 
 
 class Clock:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.source_state import SourceState
+from ingest.sync.state import SourceState
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

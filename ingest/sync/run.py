@@ -23,13 +23,13 @@ from assistant.settings import Settings, load
 from assistant.types import PUBLIC, Access
 from ingest.connectors.connector import Connector
 from ingest.connectors.folder import Folder, FolderOptions
-from ingest.interleave import interleave
 from ingest.parse import Parsed, parse_files
-from ingest.reading import Finished, Known, Reading, Seen
 from ingest.report import Line, Report, SourceReport
-from ingest.source_state import SourceState, digest, now
 from ingest.sources import Source
-from ingest.taking import Taking
+from ingest.sync.interleave import interleave
+from ingest.sync.reading import Finished, Known, Reading, Seen
+from ingest.sync.state import SourceState, digest, now
+from ingest.sync.taking import Taking
 
 LOCK = "sync.lock"
 _SOURCES_AT_ONCE = 8

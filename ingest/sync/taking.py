@@ -19,10 +19,10 @@ from assistant.types import Access, Document, Item
 from ingest.access import both
 from ingest.connectors.connector import Fetched
 from ingest.parse import Parsed
-from ingest.reading import Finished, Seen, doubtful, of_this_reading
 from ingest.report import OUTCOMES, Line, Outcome, SourceReport
 from ingest.split import split
 from ingest.structure import sections_of
+from ingest.sync.reading import Finished, Seen, doubtful, of_this_reading
 
 SKIPPED_REASONS = frozenset({"unsupported", "outside_root"})
 """Reasons that say nothing is wrong with an item: it is just not one that Refdesk reads. All others are failures."""

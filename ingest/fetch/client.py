@@ -26,11 +26,11 @@ import httpcore2
 import httpx2
 
 from assistant.errors import FetchError, SettingsError
-from ingest.answer import HTML, JSON, XML, Again, Response, shown, take
-from ingest.connection import CheckedBackend, Deadline
 from ingest.connectors.options import WebOptions
-from ingest.pace import Pace
-from ingest.secret import secret_of
+from ingest.fetch.answer import HTML, JSON, XML, Again, Response, shown, take
+from ingest.fetch.connection import CheckedBackend, Deadline
+from ingest.fetch.pace import Pace
+from ingest.fetch.secret import secret_of
 
 __all__ = ["HTML", "JSON", "XML", "Client", "Response", "shown"]
 
