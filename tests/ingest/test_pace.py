@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import pace as module
+from ingest.fetch import pace as module
 from ingest.fetch.pace import Pace
 
 
