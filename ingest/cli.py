@@ -28,6 +28,26 @@ _ALLOW_DELETIONS = Annotated[
     bool, typer.Option("--allow-deletions", help="Remove what has vanished, however much it is.")
 ]
 
+_SOURCES = Annotated[
+    list[str], typer.Option("--source", help="The name of a source, to read only this one; may be repeated.")
+]
+_FULL = Annotated[
+    bool,
+    typer.Option("--full", help="Ask for all items, also where a source can say what changed since the last run."),
+]
+_DRY_RUN = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be new, changed or removed; fetch and write nothing.")
+]
+_METRICS = Annotated[
+    Path | None,
+    typer.Option(help="Also write what was done into this file, NAME.prom, for Prometheus' node exporter."),
+]
+_INSTALL_CRON = Annotated[
+    bool,
+    typer.Option("--install-cron", help="Read nothing now, but put a line into your crontab that runs this command."),
+]
+_SCHEDULE = Annotated[str, typer.Option(help="With --install-cron: when, in five fields as in a crontab.")]
+
 
 @commands.command()
 def index(
@@ -73,31 +93,14 @@ def index(
 @commands.command()
 def sync(
     library: LIBRARY = Path("library"),
-    sources: Annotated[
-        list[str], typer.Option("--source", help="The name of a source, to read only this one; may be repeated.")
-    ] = [],  # noqa: B006
-    full: Annotated[
-        bool,
-        typer.Option("--full", help="Ask for all items, also where a source can say what changed since the last run."),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be new, changed or removed; fetch and write nothing.")
-    ] = False,
+    sources: _SOURCES = [],  # noqa: B006  (typer copies it)
+    full: _FULL = False,
+    dry_run: _DRY_RUN = False,
     retry: _RETRY = False,
     allow_deletions: _ALLOW_DELETIONS = False,
-    metrics: Annotated[
-        Path | None,
-        typer.Option(help="Also write what was done into this file, NAME.prom, for Prometheus' node exporter."),
-    ] = None,
-    install_cron: Annotated[
-        bool,
-        typer.Option(
-            "--install-cron", help="Read nothing now, but put a line into your crontab that runs this command."
-        ),
-    ] = False,
-    schedule: Annotated[
-        str, typer.Option(help="With --install-cron: when, in five fields as in a crontab.")
-    ] = "17 * * * *",
+    metrics: _METRICS = None,
+    install_cron: _INSTALL_CRON = False,
+    schedule: _SCHEDULE = "17 * * * *",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON lines, as happens anyway where the output is no terminal.")
     ] = False,
