@@ -171,6 +171,8 @@ def _sums(source: SourceReport) -> str:
     said = [f"{count} {outcome}" for outcome in OUTCOMES if (count := source.counts.get(outcome, 0))]
     if source.access_changed:
         said.append(f"{source.access_changed} with other readers")
+    if source.nobodys:
+        said.append(f"{source.nobodys} that nobody may read")
     line = f"{source.source}: {', '.join(said) or 'nothing changed'}; {source.seconds:.1f} s."
     if source.error:
         line += f" It was not read to its end: {source.error}"

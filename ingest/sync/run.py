@@ -21,6 +21,7 @@ from assistant.library import Library
 from assistant.library.lock import lock
 from assistant.settings import Settings, load
 from assistant.types import PUBLIC, Access
+from ingest.access import NOBODY
 from ingest.connectors.connector import Connector
 from ingest.connectors.folder import Folder, FolderOptions
 from ingest.parse import Parsed, parse_files
@@ -274,7 +275,8 @@ class _Run:
 
     def _end(self, taking: Taking, requests: int) -> None:
         last_success = SourceState.parse(self.writer.state(taking.source)).read
-        self._reports[taking.source] = taking.report(requests, last_success)
+        nobodys = self.writer.count(taking.source, NOBODY)
+        self._reports[taking.source] = taking.report(requests, nobodys, last_success)
         self._lines += taking.lines
 
     def _publish(self, *, last: bool = False) -> int:

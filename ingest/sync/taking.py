@@ -129,7 +129,7 @@ class Taking:
             self.lines.append(line)
             yield line
 
-    def report(self, requests: int, last_success: str) -> SourceReport:
+    def report(self, requests: int, nobodys: int, last_success: str) -> SourceReport:
         counted = Counter(line.outcome for line in self.lines)
         counts = {outcome: counted[outcome] for outcome in OUTCOMES} | {"unchanged": self.unchanged}
         return SourceReport(
@@ -137,6 +137,7 @@ class Taking:
             counts=counts,
             access_changed=self.access_changed,
             held_back=self.held_back,
+            nobodys=nobodys,
             requests=requests,
             seconds=round(time.monotonic() - self.started, 3),
             error=self.error,

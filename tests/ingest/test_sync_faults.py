@@ -212,7 +212,7 @@ def test_what_is_forbidden_is_nobodys_and_comes_back(site: Any, sync: Callable[.
 
     site.fail = forbid
     report = sync()
-    assert outcomes(report) == {"a": "failed"}
+    assert (outcomes(report), report.sources[0].nobodys) == ({"a": "failed"}, 1)
     assert documents(tmp_path / "library")["a"] == ("It was public.", "https://site/a", NOBODY)
     site.fail = lambda step, key: None
     sync()
