@@ -118,8 +118,8 @@ class ConfluenceExport(Connector):
         if None in subjects and self._options.visitors:
             return PUBLIC
         allowed = export.names(subjects)
-        if not subjects and self._options.readers:
-            return Access.of(*self._options.readers)  # an export without permissions: the settings say who may
+        if not export.tells_permissions and self._options.readers:
+            return Access.of(*self._options.readers)  # the settings say who may
         return Access((allowed,)) if allowed else NOBODY
 
     def _status(self, key: str, page: Page, export: Export) -> DocumentStatus:

@@ -443,6 +443,20 @@ def test_pages_deleted_while_they_are_listed_hide_no_others(server_site: Any, co
         rules(connect(server_site))
 
 
+def test_a_space_that_is_closed_while_spaces_are_listed_hides_no_other(server_site: Any, connect: Open) -> None:
+    server_site.most_spaces, server_site.administrator = 2, False
+    pages = {
+        key: server_site.page(server_site.space(key, groups=("readers",)).key, key, "<p>x</p>") for key in "ABCDE"
+    }
+
+    def close(path: str) -> None:
+        if "start=2" in path:
+            server_site.spaces["A"].groups = {"board"}
+
+    server_site.on_request = close
+    assert rules(connect(server_site)).keys() == {pages[key] for key in "BCDE"}
+
+
 def test_attachments_that_do_not_come_whole(site: Any, connect: Open, tmp_path: Path) -> None:
     site.space("PHY", groups=("physics",))
     page = site.page("PHY", "A", "<p>a</p>")
