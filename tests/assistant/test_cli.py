@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 REFDESK = Path(sys.executable).with_name("refdesk")
-PASSAGE = {"rank", "score", "title", "source", "key", "url", "page", "section", "start", "end", "text"}
+PASSAGE = {"rank", "score", "title", "source", "key", "url", "page", "section", "start", "end", "text", "status"}
 CITATION = {"number", "sentence", "quote", "support", "title", "source", "key", "revision", "url", "page"}
-SPAN = {"section", "start", "end"}
+SPAN = {"section", "start", "end", "status"}
 
 
 def refdesk(*arguments: str | Path | bytes, **more: str) -> subprocess.CompletedProcess[str]:
