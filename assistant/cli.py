@@ -1,7 +1,8 @@
 """The command `refdesk`. Each package brings its own commands (entry points `refdesk.commands` in pyproject.toml).
 
-Exit codes of all commands: 0 done; 1 it could not be done, the message says why; 2 bad usage. `index` adds 3: some
-files failed; `llm status` adds 3: not running.
+Exit codes of all commands: 0 done; 1 it could not be done, the message says why; 2 bad usage. `index` and `sync`
+add 3: some items failed, and 4: what had vanished, or could not be read, was kept; `sync` adds 75: another run is under
+way; `llm status` adds 3: not running.
 """
 
 from __future__ import annotations

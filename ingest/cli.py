@@ -66,7 +66,7 @@ def index(
     3: some files failed, the rest is indexed.
     4: all files of a folder have vanished; what they held was kept.
     2: the command line is wrong.
-    1: nothing was done, and standard error says why.
+    1: it could not be done, and standard error says why.
     """
     from assistant.types import Access
     from ingest.progress import shown_progress
@@ -112,7 +112,7 @@ def sync(
     4: a source was not read to its end, or more of it had vanished than a run may remove; what it held was kept.
     75: another run is under way.
     2: the command line is wrong.
-    1: nothing was done, and standard error says why.
+    1: it could not be done, and standard error says why.
     """
     from assistant.errors import LibraryLocked
     from assistant.settings import load

@@ -11,7 +11,7 @@ from assistant.errors import RefdeskError
 if TYPE_CHECKING:
     from ingest.report import Report
 
-_GAUGES = {
+GAUGES = {
     "refdesk_sync_items": "Items of the last run by what became of them.",
     "refdesk_sync_access_changed": "Items of the last run that other people than before may read.",
     "refdesk_sync_held_back": "Items that vanished, but were too many to be removed without --allow-deletions.",
@@ -33,7 +33,7 @@ def write_metrics(report: Report, exit_code: int, file: Path) -> None:
     registry = CollectorRegistry()
     gauges = {
         name: Gauge(name, text, ["source", "outcome"] if name.endswith("_items") else ["source"], registry=registry)
-        for name, text in _GAUGES.items()
+        for name, text in GAUGES.items()
     }
     for source in report.sources:
         for outcome, count in source.counts.items():

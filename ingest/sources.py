@@ -18,7 +18,7 @@ from assistant.types import Access
 from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
-_CLASSES = {
+KINDS = {
     "arxiv": "Arxiv",
     "confluence": "Confluence",
     "confluence_export": "ConfluenceExport",
@@ -94,12 +94,12 @@ def sources_of(settings: Settings, only: tuple[str, ...] = ()) -> list[Source]:
 
 def _source(name: str, table: Mapping[str, Any]) -> Source:
     kind = table.get("kind", "")
-    if kind not in _CLASSES:
-        near = get_close_matches(str(kind), _CLASSES, n=1)
+    if kind not in KINDS:
+        near = get_close_matches(str(kind), KINDS, n=1)
         has = f"has the kind {kind!r}, which is unknown" if kind else "has no kind"
-        meant = f"Did you mean {near[0]!r}?" if near else f"The kinds are: {', '.join(sorted(_CLASSES))}"
+        meant = f"Did you mean {near[0]!r}?" if near else f"The kinds are: {', '.join(sorted(KINDS))}"
         raise SettingsError(f"[sources.{name}] {has}. {meant}")
-    connector, options = _classes(kind)
+    connector, options = classes_of(kind)
     try:
         source = Source(name, options(**table), connector)
     except ValidationError as error:
@@ -114,7 +114,8 @@ def _source(name: str, table: Mapping[str, Any]) -> Source:
     return source
 
 
-def _classes(kind: str) -> tuple[type[Connector], type[SourceOptions]]:
+def classes_of(kind: str) -> tuple[type[Connector], type[SourceOptions]]:
+    """What reads sources of this kind, which is one of KINDS, and what their sections may say."""
     module = import_module(f"ingest.connectors.{kind}")
-    name = _CLASSES[kind]
+    name = KINDS[kind]
     return getattr(module, name), getattr(module, f"{name}Options")
