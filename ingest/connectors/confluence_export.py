@@ -88,7 +88,7 @@ class ConfluenceExport(Connector):
         path.write_text(text, encoding="utf-8")
         return Fetched(
             path,
-            revision=f"v{page.version}",
+            revision=f"{item.key} v{page.version}",
             url=self._url(f"/pages/viewpage.action?pageId={item.key}"),
             title=page.title,
             authors=authors,

@@ -8,6 +8,7 @@ https://foswiki.org/System/WebRssBase, https://twiki.org/cgi-bin/view/TWiki/Form
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections.abc import Collection, Iterator, Sequence
@@ -136,9 +137,11 @@ class Twiki(Connector):
         answer = self._client.download(f"{self._url}/viewfile/{quote(topic)}", path, {"filename": attachment.name})
         if answer.type in HTML and suffix.lower() not in (".html", ".htm", ".xhtml"):
             raise FetchError("not_content", f"{shown(answer.url)} answered with a page, not a file (a login page?)")
+        with path.open("rb") as stream:
+            revision = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
         return Fetched(
             path,
-            f"{attachment.revision} {attachment.modified}",
+            revision,
             attachment_url(self._url, topic, attachment.name),
             attachment.name,
             (attachment.author,) if attachment.author else (),
