@@ -19,23 +19,23 @@ from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
 KINDS = {
-    "arxiv": "Arxiv",
-    "confluence": "Confluence",
-    "confluence_export": "ConfluenceExport",
-    "folder": "Folder",
-    "git": "Git",
-    "indico": "Indico",
-    "inspire": "Inspire",
-    "llama_index": "LlamaIndex",
-    "mediawiki": "MediaWiki",
-    "mediawiki_dump": "MediaWikiDump",
-    "oai": "OAI",
-    "twiki": "Twiki",
-    "twiki_folder": "TwikiFolder",
-    "web": "Site",
-    "webdav": "WebDav",
+    "arxiv": "arxiv.Arxiv",
+    "confluence": "confluence.Confluence",
+    "confluence_export": "confluence.ConfluenceExport",
+    "folder": "folder.Folder",
+    "git": "git.Git",
+    "indico": "indico.Indico",
+    "inspire": "inspire.Inspire",
+    "llama_index": "llama_index.LlamaIndex",
+    "mediawiki": "mediawiki.MediaWiki",
+    "mediawiki_dump": "mediawiki.MediaWikiDump",
+    "oai": "oai.OAI",
+    "twiki": "twiki.Twiki",
+    "twiki_folder": "twiki.TwikiFolder",
+    "web": "web.Site",
+    "webdav": "webdav.WebDav",
 }
-"""Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
+"""Kind -> its module among the connectors, and the class there; that of its options has `Options` behind its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,6 @@ def _source(name: str, table: Mapping[str, Any]) -> Source:
 
 def classes_of(kind: str) -> tuple[type[Connector], type[SourceOptions]]:
     """What reads sources of this kind, which is one of KINDS, and what their sections may say."""
-    module = import_module(f"ingest.connectors.{kind}")
-    name = KINDS[kind]
+    where, _, name = KINDS[kind].partition(".")
+    module = import_module(f"ingest.connectors.{where}")
     return getattr(module, name), getattr(module, f"{name}Options")

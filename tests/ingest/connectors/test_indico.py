@@ -19,8 +19,8 @@ from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
 from ingest.connectors.connector import Listed
-from ingest.connectors.indico import Indico, IndicoOptions
-from ingest.connectors.indico_export import Window, split, windows
+from ingest.connectors.indico.events import Indico, IndicoOptions
+from ingest.connectors.indico.export import Window, split, windows
 from ingest.fetch import Client
 
 Open = Callable[..., Indico]

@@ -15,7 +15,7 @@ import pytest
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Gone, Listed
-from ingest.connectors.webdav import WebDav, WebDavOptions
+from ingest.connectors.webdav.files import WebDav, WebDavOptions
 from ingest.fetch import Client
 
 if TYPE_CHECKING:

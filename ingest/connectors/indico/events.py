@@ -25,8 +25,8 @@ from assistant.errors import FetchError
 from assistant.types import Access
 from ingest.access import NOBODY
 from ingest.connectors.connector import Connector, Fetched, Listed
-from ingest.connectors.indico_export import Export
-from ingest.connectors.indico_pages import Attachment, Item, Page, Told, items_of
+from ingest.connectors.indico.export import Export
+from ingest.connectors.indico.pages import Attachment, Item, Page, Told, items_of
 from ingest.connectors.options import WebOptions
 from ingest.fetch import Client
 from ingest.parse.choose import SUFFIXES

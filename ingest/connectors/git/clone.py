@@ -13,9 +13,9 @@ from pathlib import Path
 
 from assistant.errors import SourceError
 from assistant.settings import state_folder
+from ingest.connectors.git.command import GitTimeout, fields, git
+from ingest.connectors.git.remote import Remote
 from ingest.connectors.options import ServerOptions
-from ingest.git.command import GitTimeout, fields, git
-from ingest.git.remote import Remote
 
 _HEAD = "refs/refdesk/head"
 _LOCAL_SECONDS = 600.0
@@ -108,7 +108,7 @@ class Clone:
         return found
 
     def log(self, commit: str) -> Iterator[bytes]:
-        """The history of a commit, newest first, in the words that `ingest.git.history` reads."""
+        """The history of a commit, newest first, in the words that `ingest.connectors.git.history` reads."""
         dated = ("--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%x01%ad%x01%an")
         return self._fields("log", "-z", "-M", "--name-status", "--no-show-signature", *dated, commit, "--")
 

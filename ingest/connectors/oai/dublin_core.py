@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from assistant.types import DocumentStatus
-from ingest.oai.record import Record, iso_date, language_tag, one_line
+from ingest.connectors.oai.record import Record, iso_date, language_tag, one_line
 
 _NS = "{http://purl.org/dc/elements/1.1/}"
 _INFO = "info:eu-repo/semantics/"

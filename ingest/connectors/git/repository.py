@@ -17,12 +17,12 @@ from pydantic import Field, field_validator
 from assistant.errors import FetchError, ParseError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
+from ingest.connectors.git.clone import LINK, SUBMODULE, Clone, Entry
+from ingest.connectors.git.history import Story, stories
+from ingest.connectors.git.remote import Remote
 from ingest.connectors.options import ServerOptions
 from ingest.connectors.patterns import Patterns
 from ingest.fetch import Client
-from ingest.git.clone import LINK, SUBMODULE, Clone, Entry
-from ingest.git.history import Story, stories
-from ingest.git.remote import Remote
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _LARGEST_POINTER = 1024

@@ -23,9 +23,9 @@ from pydantic import Field
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC, Access, DocumentStatus
 from ingest.access import NOBODY, both
-from ingest.connectors.confluence_cloud import Cloud
-from ingest.connectors.confluence_rest import NOT_TOLD, Attachment, Body, Content, Site, Space
-from ingest.connectors.confluence_server import DataCenter
+from ingest.connectors.confluence.cloud import Cloud
+from ingest.connectors.confluence.rest import NOT_TOLD, Attachment, Body, Content, Site, Space
+from ingest.connectors.confluence.server import DataCenter
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
 from ingest.connectors.options import WebOptions
 from ingest.fetch import HTML, Client

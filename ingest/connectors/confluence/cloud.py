@@ -12,7 +12,7 @@ from urllib.parse import quote
 from assistant.errors import FetchError
 from assistant.types import Access
 from ingest.access import NOBODY, group, person
-from ingest.connectors.confluence_rest import (
+from ingest.connectors.confluence.rest import (
     FOUND,
     NOT_TOLD,
     Attachment,

@@ -24,7 +24,7 @@ from pydantic import model_validator
 
 from assistant.errors import FetchError, ParseError, SourceError
 from assistant.types import PUBLIC
-from ingest.connectors.arxiv_feed import Paper, read_feed
+from ingest.connectors.arxiv.feed import Paper, read_feed
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
 from ingest.connectors.options import WebOptions
 from ingest.connectors.results import Page, Period, every, full_page

@@ -18,11 +18,11 @@ from assistant.types import PUBLIC
 from ingest.connectors.connector import Connector, Fetched, Listed
 from ingest.connectors.options import WebOptions
 from ingest.connectors.patterns import Patterns
-from ingest.connectors.web_address import Area
-from ingest.connectors.web_crawl import Crawl
-from ingest.connectors.web_item import NOT_PAGES, Had, by_head, is_settled, is_wanted, iso, suffix_of, suffix_of_answer
-from ingest.connectors.web_page import read_page
-from ingest.connectors.web_sitemap import pages_of
+from ingest.connectors.web.address import Area
+from ingest.connectors.web.crawl import Crawl
+from ingest.connectors.web.item import NOT_PAGES, Had, by_head, is_settled, is_wanted, iso, suffix_of, suffix_of_answer
+from ingest.connectors.web.page import read_page
+from ingest.connectors.web.sitemap import pages_of
 from ingest.fetch import Client, shown
 
 _NAME = "refdesk"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.types import DocumentStatus
-from ingest.oai.protocol import MARC
-from ingest.oai.record import Record, iso_date, language_tag, one_line
+from ingest.connectors.oai.protocol import MARC
+from ingest.connectors.oai.record import Record, iso_date, language_tag, one_line
 
 _NS = f"{{{MARC}}}"
 _UNRESTRICTED = {"unrestricted", "unrestricted online access", "open access", "no access restrictions"}

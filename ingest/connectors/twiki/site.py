@@ -22,9 +22,9 @@ from ingest.access import NOBODY, SIGNED_IN, both
 from ingest.connectors.connector import Connector, Fetched, Listed
 from ingest.connectors.options import WebOptions
 from ingest.connectors.patterns import Patterns
-from ingest.connectors.twiki_access import SETTINGS, Settings, WikiOptions, web_settings
-from ingest.connectors.twiki_folder import PREFERENCES, attachment_url, fetched_topic, is_file_name
-from ingest.connectors.twiki_topic import Attachment, Topic, read_topic
+from ingest.connectors.twiki.access import SETTINGS, Settings, WikiOptions, web_settings
+from ingest.connectors.twiki.folder import PREFERENCES, attachment_url, fetched_topic, is_file_name
+from ingest.connectors.twiki.topic import Attachment, Topic, read_topic
 from ingest.fetch import HTML, XML, Client, shown
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from ingest.access import NOBODY
 from ingest.connectors.connector import Connector, Fetched, Listed
 from ingest.connectors.folder import as_text
 from ingest.connectors.patterns import Patterns
-from ingest.connectors.twiki_access import Settings, WikiOptions, web_settings
-from ingest.connectors.twiki_topic import Topic, read_topic
+from ingest.connectors.twiki.access import Settings, WikiOptions, web_settings
+from ingest.connectors.twiki.topic import Topic, read_topic
 from ingest.parse.decode import decode
 
 PREFERENCES = "WebPreferences"

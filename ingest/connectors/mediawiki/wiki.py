@@ -21,7 +21,7 @@ from assistant.errors import FetchError, SettingsError, SourceError
 from assistant.types import Access
 from ingest.access import NOBODY, PUBLIC
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
-from ingest.connectors.mediawiki_api import Api, Refused, batches
+from ingest.connectors.mediawiki.api import Api, Refused, batches
 from ingest.connectors.options import WebOptions
 from ingest.fetch import Client
 

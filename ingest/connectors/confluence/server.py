@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from assistant.errors import FetchError
 from assistant.types import Access
 from ingest.access import NOBODY, group, person
-from ingest.connectors.confluence_rest import FOUND, Body, Content, Site, Space, as_promised, principal
+from ingest.connectors.confluence.rest import FOUND, Body, Content, Site, Space, as_promised, principal
 from ingest.fetch import JSON, shown
 
 _log = logging.getLogger(__name__)

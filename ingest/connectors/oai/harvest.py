@@ -21,12 +21,12 @@ from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY, both, group
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
+from ingest.connectors.oai.dublin_core import read_dublin_core
+from ingest.connectors.oai.marc import read_marc
+from ingest.connectors.oai.protocol import MARC, Harvested, Harvester, Identity
+from ingest.connectors.oai.record import Record
 from ingest.connectors.options import WebOptions
 from ingest.fetch import HTML, Client, shown
-from ingest.oai.dublin_core import read_dublin_core
-from ingest.oai.marc import read_marc
-from ingest.oai.protocol import MARC, Harvested, Harvester, Identity
-from ingest.oai.record import Record
 
 _MOST_TEXTS = 20
 """Full texts of a record; a record with more is a collection of something else."""

@@ -18,7 +18,7 @@ from assistant.types import PUBLIC
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
 from ingest.connectors.options import WebOptions
 from ingest.connectors.patterns import Patterns
-from ingest.connectors.webdav_answer import QUESTION, Entry, entries_of, plain
+from ingest.connectors.webdav.answer import QUESTION, Entry, entries_of, plain
 from ingest.fetch import HTML, XML, Client, shown
 from ingest.parse.choose import SUFFIXES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from ingest.git.clone import as_text
+from ingest.connectors.git.clone import as_text
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from assistant.types import PUBLIC
 from ingest.access import NOBODY
 from ingest.connectors.connector import Listed
 from ingest.connectors.patterns import Patterns
-from ingest.connectors.web_address import Area
+from ingest.connectors.web.address import Area
 from ingest.fetch import HTML, Client, Response, shown
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."

@@ -15,9 +15,9 @@ from assistant.errors import FetchError, ParseError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Listed
 from ingest.connectors.patterns import Patterns
-from ingest.connectors.web_address import Area
-from ingest.connectors.web_item import DOCUMENTS, NOT_PAGES, Had, by_head, is_wanted, outside, suffix_of
-from ingest.connectors.web_page import Page, is_login_path, read_page
+from ingest.connectors.web.address import Area
+from ingest.connectors.web.item import DOCUMENTS, NOT_PAGES, Had, by_head, is_wanted, outside, suffix_of
+from ingest.connectors.web.page import Page, is_login_path, read_page
 from ingest.fetch import HTML, Client, Response, shown
 
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
-from ingest.connectors.inspire_record import FIELDS, described, markdown
+from ingest.connectors.inspire.record import FIELDS, described, markdown
 from ingest.connectors.options import WebOptions
 from ingest.connectors.results import Page, Period, every
 from ingest.fetch import JSON, Client

@@ -22,7 +22,7 @@ from pydantic import Field
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC, Access, DocumentStatus
 from ingest.access import NOBODY, both
-from ingest.connectors.confluence_entities import Export, File, Page, opened, read_export, texts
+from ingest.connectors.confluence.entities import Export, File, Page, opened, read_export, texts
 from ingest.connectors.connector import Connector, Fetched, Listed
 from ingest.connectors.options import SourceOptions
 from ingest.parse.choose import SUFFIXES
