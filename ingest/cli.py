@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import LIBRARY, comma_separated
+from ingest.cron import HOURLY, install
 
 if TYPE_CHECKING:
     from ingest.report import Report, SourceReport
@@ -26,6 +27,19 @@ LOCKED = 75
 _RETRY = Annotated[bool, typer.Option("--retry", help="Try items again that could not be read before.")]
 _ALLOW_DELETIONS = Annotated[
     bool, typer.Option("--allow-deletions", help="Remove what has vanished, however much it is.")
+]
+_FULL = Annotated[
+    bool, typer.Option("--full", help="Ask for all items, also where a source can say what changed since the last run.")
+]
+_DRY_RUN = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be new, changed or removed; fetch and write nothing.")
+]
+_METRICS = Annotated[
+    Path | None, typer.Option(help="Also write what was done into this file, NAME.prom, for Prometheus' node exporter.")
+]
+_INSTALL_CRON = Annotated[
+    bool,
+    typer.Option("--install-cron", help="Read nothing now, but put a line into your crontab that runs this command."),
 ]
 
 
@@ -76,28 +90,13 @@ def sync(
     sources: Annotated[
         list[str], typer.Option("--source", help="The name of a source, to read only this one; may be repeated.")
     ] = [],  # noqa: B006
-    full: Annotated[
-        bool,
-        typer.Option("--full", help="Ask for all items, also where a source can say what changed since the last run."),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be new, changed or removed; fetch and write nothing.")
-    ] = False,
+    full: _FULL = False,
+    dry_run: _DRY_RUN = False,
     retry: _RETRY = False,
     allow_deletions: _ALLOW_DELETIONS = False,
-    metrics: Annotated[
-        Path | None,
-        typer.Option(help="Also write what was done into this file, NAME.prom, for Prometheus' node exporter."),
-    ] = None,
-    install_cron: Annotated[
-        bool,
-        typer.Option(
-            "--install-cron", help="Read nothing now, but put a line into your crontab that runs this command."
-        ),
-    ] = False,
-    schedule: Annotated[
-        str, typer.Option(help="With --install-cron: when, in five fields as in a crontab.")
-    ] = "17 * * * *",
+    metrics: _METRICS = None,
+    install_cron: _INSTALL_CRON = False,
+    schedule: Annotated[str, typer.Option(help="With --install-cron: when, in five fields as in a crontab.")] = HOURLY,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON lines, as happens anyway where the output is no terminal.")
     ] = False,
@@ -119,8 +118,6 @@ def sync(
     from ingest.sync import sync_sources
 
     if install_cron:
-        from ingest.cron import install
-
         print(install(schedule, library, metrics))
         return
     settings = load()
@@ -168,7 +165,8 @@ def _sums(source: SourceReport) -> str:
     said = [f"{count} {outcome}" for outcome in OUTCOMES if (count := source.counts.get(outcome, 0))]
     if source.access_changed:
         said.append(f"{source.access_changed} with other readers")
-    line = f"{source.source}: {', '.join(said) or 'nothing changed'}; {source.seconds:.1f} s."
+    said = said or ["nothing was read" if source.error else "nothing changed"]
+    line = f"{source.source}: {', '.join(said)}; {source.seconds:.1f} s."
     if source.error:
         line += f" It was not read to its end: {source.error}"
         line += "" if "removed" in source.error else " (Nothing was removed.)"
@@ -191,7 +189,7 @@ def _print(report: Report, library: Path, *, dry_run: bool = False) -> None:
     console = Console()
     table = Table("", "source", "item", "why", box=None, pad_edge=False)
     for line in sorted(report.lines, key=lambda line: OUTCOMES.index(line.outcome)):
-        why = f"{line.chunks} chunks" if line.chunks else ""
+        why = f"{line.chunks} chunk{'s' * (line.chunks > 1)}" if line.chunks else ""
         why = f"{line.reason}: {line.detail}".strip(": ") or why
         table.add_row(line.outcome, escape(line.source), escape(line.key), escape(" ".join(why.split())[:160]))
     if table.row_count:
