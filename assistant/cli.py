@@ -94,8 +94,10 @@ def ask(
 def status(library: LIBRARY = Path("library"), groups: AS_GROUPS = "", as_json: AS_JSON = False) -> None:
     """Say what the library holds and what became of every file."""
     from assistant.answering import library_status
+    from assistant.people import People
+    from assistant.settings import load
 
-    found = library_status(library, comma_separated(groups))
+    found = library_status(library, People(load().people).named(comma_separated(groups)))
     if as_json:
         items = [{"source": i.source, "key": i.key, "status": i.status, "reason": i.reason} for i in found.items]
         sums = {"generation": found.generation, "documents": found.documents, "chunks": found.chunks}
@@ -109,8 +111,12 @@ def status(library: LIBRARY = Path("library"), groups: AS_GROUPS = "", as_json: 
 
 def _open(library: Path, groups: str) -> Assistant:
     from assistant.answering import Assistant
+    from assistant.people import People
+    from assistant.settings import load
 
-    return Assistant.open(library).as_user(comma_separated(groups))
+    settings = load()
+    held = People(settings.people).named(comma_separated(groups))
+    return Assistant.open(library, settings).as_user(held)
 
 
 def _require_text(question: str) -> None:

@@ -94,6 +94,19 @@ class IngestSettings(_Section):
     e.g. `".json" = "llama_index.core.readers.json.JSONReader"`."""
 
 
+class PeopleSettings(_Section):
+    groups_file: str = ""
+    """A TOML file that says who is in which group, read again when it changes. Below `[groups]`: group -> its members,
+    which are persons (`user:NAME`) or groups. A person, too, can have members: who counts as that person."""
+    name_claim: str = "preferred_username"
+    """The claim of a sign-in that names the person, as sources name them. The provider must give a name to one person
+    only, and must not let people choose it."""
+    groups_claim: str = "groups"
+    """The claim that lists the person's groups, by name or, if it is inside others, by a path with dots."""
+    claims_hours: float = Field(12, gt=0, allow_inf_nan=False)
+    """A sign-in that is older counts as none, so that a group that the provider took away does not live on."""
+
+
 class Settings(BaseSettings):
     """All settings, checked; raises SettingsError through `load`."""
 
@@ -106,6 +119,7 @@ class Settings(BaseSettings):
     answer: AnswerSettings = AnswerSettings()
     llm: LLMSettings = LLMSettings()
     ingest: IngestSettings = IngestSettings()
+    people: PeopleSettings = PeopleSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What `refdesk sync` reads: name -> section. What may stand in it, `ingest.connectors` says, a module a kind."""
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import LIBRARY, comma_separated
-from ingest.cron import HOURLY, install
 
 if TYPE_CHECKING:
     from ingest.report import Report, SourceReport
@@ -28,19 +27,26 @@ _RETRY = Annotated[bool, typer.Option("--retry", help="Try items again that coul
 _ALLOW_DELETIONS = Annotated[
     bool, typer.Option("--allow-deletions", help="Remove what has vanished, however much it is.")
 ]
+
+_SOURCES = Annotated[
+    list[str], typer.Option("--source", help="The name of a source, to read only this one; may be repeated.")
+]
 _FULL = Annotated[
-    bool, typer.Option("--full", help="Ask for all items, also where a source can say what changed since the last run.")
+    bool,
+    typer.Option("--full", help="Ask for all items, also where a source can say what changed since the last run."),
 ]
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be new, changed or removed; fetch and write nothing.")
 ]
 _METRICS = Annotated[
-    Path | None, typer.Option(help="Also write what was done into this file, NAME.prom, for Prometheus' node exporter.")
+    Path | None,
+    typer.Option(help="Also write what was done into this file, NAME.prom, for Prometheus' node exporter."),
 ]
 _INSTALL_CRON = Annotated[
     bool,
     typer.Option("--install-cron", help="Read nothing now, but put a line into your crontab that runs this command."),
 ]
+_SCHEDULE = Annotated[str, typer.Option(help="With --install-cron: when, in five fields as in a crontab.")]
 
 
 @commands.command()
@@ -87,16 +93,14 @@ def index(
 @commands.command()
 def sync(
     library: LIBRARY = Path("library"),
-    sources: Annotated[
-        list[str], typer.Option("--source", help="The name of a source, to read only this one; may be repeated.")
-    ] = [],  # noqa: B006
+    sources: _SOURCES = [],  # noqa: B006  (typer copies it)
     full: _FULL = False,
     dry_run: _DRY_RUN = False,
     retry: _RETRY = False,
     allow_deletions: _ALLOW_DELETIONS = False,
     metrics: _METRICS = None,
     install_cron: _INSTALL_CRON = False,
-    schedule: Annotated[str, typer.Option(help="With --install-cron: when, in five fields as in a crontab.")] = HOURLY,
+    schedule: _SCHEDULE = "17 * * * *",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON lines, as happens anyway where the output is no terminal.")
     ] = False,
@@ -118,6 +122,8 @@ def sync(
     from ingest.sync import sync_sources
 
     if install_cron:
+        from ingest.cron import install
+
         print(install(schedule, library, metrics))
         return
     settings = load()
@@ -165,6 +171,8 @@ def _sums(source: SourceReport) -> str:
     said = [f"{count} {outcome}" for outcome in OUTCOMES if (count := source.counts.get(outcome, 0))]
     if source.access_changed:
         said.append(f"{source.access_changed} with other readers")
+    if source.nobodys:
+        said.append(f"{source.nobodys} that nobody may read")
     said = said or ["nothing was read" if source.error else "nothing changed"]
     line = f"{source.source}: {', '.join(said)}; {source.seconds:.1f} s."
     if source.error:

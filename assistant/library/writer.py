@@ -110,6 +110,14 @@ class Writer:
         """What the last run knew of a source's items, and who may know of them, by key."""
         return catalog.known_items(self._connection, source)
 
+    def count(self, source: str, access: Access) -> int:
+        """How many documents of a source stand on the shelf of this rule."""
+        ((found,),) = self._connection.execute(
+            "SELECT count(*) FROM document WHERE died IS NULL AND source = ? AND shelf = ?",
+            (source, self._shelf(access)),
+        )
+        return int(found)
+
     def document(self, source: str, key: str) -> tuple[Document, list[Chunk]] | None:
         """The document of this item as it stands in this run, and its chunks."""
         return catalog.document(self._connection, "source = ? AND key = ?", (source, key))

@@ -24,12 +24,12 @@ from pydantic import model_validator
 
 from assistant.errors import FetchError, ParseError, SourceError
 from assistant.types import PUBLIC
-from ingest.archive import unpack
 from ingest.connectors.arxiv_feed import Paper, read_feed
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
 from ingest.connectors.options import WebOptions
 from ingest.connectors.results import Page, Period, every, full_page
 from ingest.fetch import XML, Client
+from ingest.fetch.archive import unpack
 
 _PAGE = 200
 _MOST = 10_000

@@ -123,11 +123,13 @@ class Confluence(Connector):
         if attached is not None:
             return self._file(content, attached, status, folder)
         body = self._bodies.pop(content.id, None) or self._site.body(content)
+        if body.version != content.version:  # who may read the listed version may not be who may read this one
+            raise FetchError("not_content", f"{content.title} was edited since it was listed. The next run reads it.")
         path = folder / "page.confluence"
         path.write_text(body.storage, encoding="utf-8")
         return Fetched(
             path,
-            revision=f"v{body.version}",
+            revision=f"{content.id} v{body.version}",
             url=f"{self._site.root}/pages/viewpage.action?pageId={content.id}",
             title=body.title,
             authors=content.authors,
@@ -179,7 +181,7 @@ class Confluence(Connector):
         permissions count only where the site as a whole allows them."""
         if not self._client.secret:
             return frozenset(self._site.spaces())
-        with Client(self._options, per_second=self.pace[0], burst=self.pace[1], sign_in=False) as visitor:
+        with self._client.anonymous() as visitor:
             try:
                 return frozenset(self._at(visitor).spaces())
             except FetchError as error:

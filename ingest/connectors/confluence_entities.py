@@ -16,6 +16,8 @@ from assistant.errors import SourceError
 from ingest.access import group, person
 
 ENTITIES = "entities.xml"
+_OTHER_RESTRICTIONS = ("edit", "share")
+"""Kinds of restrictions of a page that do not concern who may read it; any other might."""
 _PRINTABLE = bytes(byte if byte > 31 or byte in b"\t\n\r" else 32 for byte in range(256))
 """Control characters of old pages are no XML; Confluence itself overlooks them."""
 
@@ -63,6 +65,8 @@ class Export:
     """Key, and whether it is archived."""
     subjects: dict[str, list[str | None]] = field(default_factory=dict)
     """Space -> who may see it: groups, and the keys of users behind a NUL."""
+    tells_permissions: bool = False
+    """Whether it says of any space who may do anything in it; else it was made without permissions."""
     pages: dict[str, Page] = field(default_factory=dict)
     files: dict[str, File] = field(default_factory=dict)
     restricted: dict[str, list[str]] = field(default_factory=dict)
@@ -198,9 +202,11 @@ def _take(entity: Entity, export: Export) -> None:
     match entity.type:
         case "Space":
             export.spaces[entity.id] = entity.get("key"), entity.get("spaceStatus").upper() == "ARCHIVED"
-        case "SpacePermission" if entity.get("type") == "VIEWSPACE" and not entity.get("allUsersSubject"):
-            export.subjects.setdefault(entity.get("space"), []).append(_subject(entity) or None)
-        case "ContentPermissionSet" if entity.get("type").lower() == "view":
+        case "SpacePermission":
+            export.tells_permissions = True
+            if entity.get("type") == "VIEWSPACE" and not entity.get("allUsersSubject"):
+                export.subjects.setdefault(entity.get("space"), []).append(_subject(entity) or None)
+        case "ContentPermissionSet" if entity.get("type").lower() not in _OTHER_RESTRICTIONS:
             export.restricted.setdefault(entity.get("owningContent", "content"), []).append(entity.id)
         case "ContentPermission":
             export.permitted.setdefault(entity.get("owningSet"), []).append(_subject(entity))

@@ -48,6 +48,7 @@ class ConfluenceExportOptions(SourceOptions):
 class ConfluenceExport(Connector):
     """One export."""
 
+    remote: ClassVar[bool] = False
     at_once: ClassVar[int] = 1
 
     def __init__(self, options: ConfluenceExportOptions, client: None = None) -> None:
@@ -87,7 +88,7 @@ class ConfluenceExport(Connector):
         path.write_text(text, encoding="utf-8")
         return Fetched(
             path,
-            revision=f"v{page.version}",
+            revision=f"{item.key} v{page.version}",
             url=self._url(f"/pages/viewpage.action?pageId={item.key}"),
             title=page.title,
             authors=authors,
@@ -117,8 +118,8 @@ class ConfluenceExport(Connector):
         if None in subjects and self._options.visitors:
             return PUBLIC
         allowed = export.names(subjects)
-        if not subjects and self._options.readers:
-            return Access.of(*self._options.readers)  # an export without permissions: the settings say who may
+        if not export.tells_permissions and self._options.readers:
+            return Access.of(*self._options.readers)  # the settings say who may
         return Access((allowed,)) if allowed else NOBODY
 
     def _status(self, key: str, page: Page, export: Export) -> DocumentStatus:

@@ -23,13 +23,22 @@ class DataCenter(Site):
     _has_rest_permissions = True
 
     def spaces(self) -> dict[str, Space]:
-        found: dict[str, Space] = {}
-        for part in self.parts("/rest/api/space", {"limit": 500}):
-            with as_promised(self.root):
-                for space in part["results"]:
-                    archived = str(space.get("status", "")).lower() == "archived"
-                    found[space["key"]] = Space(space["key"], str(space["id"]), archived)
-        return found
+        """As with contents, one that is deleted while the list is read in several answers makes another slip through,
+        with all that is in it; so such a list is read until it says the same twice."""
+        before: dict[str, Space] | None = None
+        for _ in range(_TRIES):
+            found: dict[str, Space] = {}
+            is_whole = True
+            for number, part in enumerate(self.parts("/rest/api/space", {"limit": 500})):
+                is_whole = number == 0
+                with as_promised(self.root):
+                    for space in part["results"]:
+                        archived = str(space.get("status", "")).lower() == "archived"
+                        found[space["key"]] = Space(space["key"], str(space["id"]), archived)
+            if is_whole or found == before:
+                return found
+            before = found
+        raise FetchError("unreachable", f"{shown(self.root)}: each of {_TRIES} lists of spaces said something else.")
 
     def readers(self, space: Space) -> Access:
         """By REST or, where that knows no permissions, by JSON-RPC; both tell administrators of the space only."""

@@ -68,6 +68,7 @@ class GitOptions(ServerOptions):
 class Git(Connector):
     """A branch of a git repository. It has no rules about readers: who may read is what `readers` says."""
 
+    remote: ClassVar[bool] = False
     has_rules: ClassVar[bool] = False
 
     def __init__(self, options: GitOptions, client: Client | None = None) -> None:

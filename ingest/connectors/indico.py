@@ -61,7 +61,7 @@ class Indico(Connector):
 
     def list(self) -> Iterator[Listed]:
         given, today = self._options, datetime.now(UTC).date()
-        with Client(given, per_second=self.pace[0], burst=self.pace[1], sign_in=False) as client:
+        with self._client.anonymous() as client:
             visitor = Export(client, given.url)
             ids = self._export.events(given.categories, given.since, today)
             public = self._public(visitor, today) if self._client.secret else frozenset(ids)

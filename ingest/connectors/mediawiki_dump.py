@@ -67,6 +67,7 @@ class _Page:
 class MediaWikiDump(Connector):
     """A dump, read from its file, which may be replaced by a newer one."""
 
+    remote: ClassVar[bool] = False
     at_once: ClassVar[int] = 1
     has_rules: ClassVar[bool] = False
 

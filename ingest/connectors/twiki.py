@@ -8,15 +8,17 @@ https://foswiki.org/System/WebRssBase, https://twiki.org/cgi-bin/view/TWiki/Form
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote, unquote
 
 from assistant.errors import FetchError, SourceError
-from ingest.access import NOBODY
+from assistant.types import Access
+from ingest.access import NOBODY, SIGNED_IN, both
 from ingest.connectors.connector import Connector, Fetched, Listed
 from ingest.connectors.options import WebOptions
 from ingest.connectors.patterns import Patterns
@@ -34,6 +36,7 @@ _PLAIN = ("text/plain",)
 _BEGIN = "<!--refdesk-->"
 _ROW = "<!--refdesk|$topic|$rev|$isodate-->"  # a WikiWord becomes a link only after white space or a parenthesis
 _FOUND = re.compile(r"<!--refdesk\|([^|]+)\|([^|]+)\|([^|]+?)-->")
+_PASSWORD = re.compile(r"<input\b[^<>]*\btype\s*=\s*[\"']?password", re.I)
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _RSS = "{http://purl.org/rss/1.0/}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
@@ -57,7 +60,8 @@ class TwikiOptions(WebOptions, WikiOptions):
 class Twiki(Connector):
     """Topics are keyed `Web/Topic`, attachments `Web/Topic/file.pdf`.
 
-    A topic that the source's user may not view is not listed by the wiki.
+    A topic that the source's user may not view is not listed by the wiki. One that is not listed to visitors, though no
+    rule says so, is for those who sign in: the web server may let in nobody else.
     """
 
     pace: ClassVar[tuple[float, int]] = (2.0, 4)
@@ -99,6 +103,7 @@ class Twiki(Connector):
         # Asked after the listing, and for those that have none, so that a topic in doubt is taken for one that has.
         special = (SETTINGS, _ATTACHED) if self._options.files else (SETTINGS,)
         plain = self._search(web, ";!".join((_ALL, *special)))
+        shown = self._shown_to_visitors(web) if self._client.secret else stamps
         for name, stamp in stamps.items():
             key = f"{web}/{name}"
             data, topic, access = None, None, self._rules.view({}, preferences)
@@ -112,6 +117,8 @@ class Twiki(Connector):
                     continue
                 topic = read_topic(_text(data))
                 access = self._rules.view(topic.settings, preferences)
+            if name not in shown and access.allows(()):
+                access = both(access, Access.of(SIGNED_IN))
             if self._wanted.match(key):
                 yield Listed(key, stamp, access, hint=data)
             if topic and self._options.files:
@@ -130,14 +137,26 @@ class Twiki(Connector):
         answer = self._client.download(f"{self._url}/viewfile/{quote(topic)}", path, {"filename": attachment.name})
         if answer.type in HTML and suffix.lower() not in (".html", ".htm", ".xhtml"):
             raise FetchError("not_content", f"{shown(answer.url)} answered with a page, not a file (a login page?)")
+        with path.open("rb") as stream:
+            revision = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
         return Fetched(
             path,
-            f"{attachment.revision} {attachment.modified}",
+            revision,
             attachment_url(self._url, topic, attachment.name),
             attachment.name,
             (attachment.author,) if attachment.author else (),
             modified=attachment.modified,
         )
+
+    def _shown_to_visitors(self, web: str) -> Collection[str]:
+        """The topics of a web that the wiki lists to those who do not sign in."""
+        with Client(self._options, per_second=self.pace[0], burst=self.pace[1], sign_in=False) as visitor:
+            try:
+                return Twiki(self._options, visitor)._search(web, _ALL)
+            except FetchError as error:
+                if error.reason in ("forbidden", "gone", "refused", "not_content", "blocked"):
+                    return ()
+                raise
 
     def _preferences(self, web: str, known: dict[str, Settings]) -> Settings:
         if web not in known:
@@ -209,11 +228,14 @@ class Twiki(Connector):
         return {name: f"{revision} {date}" for name, revision, date in _FOUND.findall(page)}
 
     def _sign_in(self) -> None:
-        """Signs in by the form, once; whether it worked is seen when topics are asked for."""
+        """Signs in by the form, once. Raises SourceError where the wiki shows the form again: a wiki that visitors may
+        read would list what they see, and all else would look as if it were gone."""
         with self._lock:
             if not self._signed_in:
                 form = {"username": self._client.user, "password": self._client.secret}
-                self._client.send("POST", f"{self._url}/login", form=form)
+                answer = self._client.send("POST", f"{self._url}/login", form=form)
+                if _PASSWORD.search(answer.text):
+                    raise SourceError(f"{self._url}/login does not let {self._client.user} in. Nothing was removed.")
                 self._signed_in = True
 
 

@@ -102,13 +102,17 @@ class Rules:
         if text.lstrip().startswith("+"):
             text = f"{text.lstrip()[1:]} {more or ''}"
         own = re.compile(rf"^(?:{re.escape(self.users_web)}|%USERSWEB%|%MAINWEB%)\.")
-        return [own.sub("", name) for name in re.split(r"[,\s]+", re.sub(r"<[^>]*>|`", "", text)) if name]
+        end = text.rfind(">") + 1  # behind it no tag ends, and to look for ends there would take for ever
+        plain = (re.sub(r"<[^>]*>", "", text[:end]) + text[end:]).replace("`", "")
+        return [own.sub("", name) for name in re.split(r"[,\s]+", plain) if name]
 
     def _rule(self, allowed: Sequence[str], denied: Sequence[str]) -> Access:
         admins = group(self.admins)
         # What may be meant for a name is denied, though only Foswiki knows Main/AdaLovelace, and none !AdaLovelace.
         not_these = {name.removeprefix("!").removeprefix(f"{self.users_web}/") for name in denied}
-        everybody_denied = bool(not_these & _ALL) or "AllAuthUsersGroup" in not_these
+        # A macro, as TWiki 6 may expand one there (DYNAMIC_ACCESS_CONTROL), may name anybody.
+        is_unknown = any("%" in name for name in not_these)
+        everybody_denied = is_unknown or bool(not_these & _ALL) or "AllAuthUsersGroup" in not_these
         guests_denied = bool(not_these & _GUESTS) or everybody_denied
         may = {admins}.union(*(self._who(name) for name in allowed if not (guests_denied and name in _GUESTS)))
         all_of = [frozenset({EVERYONE} if EVERYONE in may else may)]

@@ -46,6 +46,7 @@ class TwikiFolder(Connector):
     Raises SourceError where a folder is not there.
     """
 
+    remote: ClassVar[bool] = False
     at_once: ClassVar[int] = 1
 
     def __init__(self, options: TwikiFolderOptions, client: None = None) -> None:

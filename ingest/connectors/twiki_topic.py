@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _META = re.compile(r"^%META:(\w+)\{(.*)\}%[ \t\r]*$", re.M)
-_ATTRIBUTE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_ATTRIBUTE = re.compile(r'\b(\w+)="((?:[^"\\]|\\.)*)"')  # \b: a long word is looked at once only
 _SET = re.compile(r"^(?:\t|   )+\*\s+(Set|Local)\s+([A-Za-z][A-Za-z0-9_:]*)\s*=\s*(.*)$")
 _INDENTED = re.compile(r"^(?:   |\t)+ *\S")
 _BULLET = re.compile(r"^(?:   |\t)+\*")

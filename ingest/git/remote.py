@@ -16,9 +16,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from assistant.errors import SettingsError
-from ingest.connection import addresses
 from ingest.connectors.options import ServerOptions
-from ingest.secret import secret_of
+from ingest.fetch.connection import addresses
+from ingest.fetch.secret import secret_of
 
 _PORTS = {"https": 443, "http": 80, "git": 9418, "ssh": 22}
 _SCP = re.compile(r"(?:(?P<user>[\w.+-]+)@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>(?!//).+)")

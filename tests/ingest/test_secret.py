@@ -9,7 +9,7 @@ import pytest
 
 from assistant.errors import SettingsError
 from ingest.connectors.options import WebOptions
-from ingest.secret import secret_of
+from ingest.fetch.secret import secret_of
 
 
 def options(**more: str) -> WebOptions:

@@ -83,6 +83,7 @@ class Confluence:
         self.zone = timedelta(0)
         self.most = 200
         self.most_v2 = 250
+        self.most_spaces = 500
         self.most_readers = 200
         self.most_children = 25
         self.retry_after = "0.01"
@@ -321,7 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def server_spaces(self, who: str) -> dict[str, Any]:
         seen = [space for space in self.site.spaces.values() if self.site.sees_space(who, space)]
-        return self._part(seen, self._space, "/rest/api/space", most=500)
+        return self._part(seen, self._space, "/rest/api/space", most=self.site.most_spaces)
 
     def server_contents(self, who: str) -> dict[str, Any]:
         """Places are counted in all contents, and only then those that the account does not see are left out."""

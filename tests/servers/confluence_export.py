@@ -11,18 +11,19 @@ from typing import Any
 _PACKAGES = {"Page": "pages", "BlogPost": "pages", "Attachment": "pages", "Space": "spaces", "BodyContent": "core"}
 
 
-def write_export(site: Any, path: Path, *, old: tuple[str, ...] = ()) -> None:
-    """`old` are texts that the first page had before, each a version of its own, as exports keep them."""
+def write_export(site: Any, path: Path, *, old: tuple[str, ...] = (), permissions: bool = True) -> None:
+    """`old` are texts that the first page had before, each a version of its own, as exports keep them; without
+    `permissions` it does not say who may do what in spaces."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         head = '<?xml version="1.0" encoding="UTF-8"?>\n<hibernate-generic datetime="2026-11-20 10:00:00">\n'
-        archive.writestr("entities.xml", head + "".join(_entities(site, old)) + "</hibernate-generic>\n")
+        archive.writestr("entities.xml", head + "".join(_entities(site, old, permissions)) + "</hibernate-generic>\n")
         archive.writestr("exportDescriptor.properties", "exportType=space\n")
         for page in site.pages.values():
             for file in page.files.values():
                 archive.writestr(f"attachments/{page.id}/{file.id}/{file.version}", file.data)
 
 
-def _entities(site: Any, old: tuple[str, ...]) -> Iterator[str]:
+def _entities(site: Any, old: tuple[str, ...], permissions: bool) -> Iterator[str]:
     numbers = iter(range(900_000, 999_999))
     names = {name for page in site.pages.values() for name in [*page.users, page.author, page.editor]}
     for space in site.spaces.values():
@@ -37,7 +38,8 @@ def _entities(site: Any, old: tuple[str, ...]) -> Iterator[str]:
             {"allUsersSubject": "authenticated-users"},
         ]:
             said = {"type": "VIEWSPACE", "space": ("Space", space.id), "group": "", "allUsersSubject": "", **subject}
-            yield _object("SpacePermission", next(numbers), **said)
+            if permissions:
+                yield _object("SpacePermission", next(numbers), **said)
     for page in site.pages.values():
         yield from _page(site, page, numbers)
     if old:

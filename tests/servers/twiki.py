@@ -28,8 +28,8 @@ RSS = (
 class TwikiServer:
     """Serves `folder/data` and `folder/pub`.
 
-    `sign_in` is "", "basic" or "form", for the user reader with the password "tea & biscuits". `fault` is what the
-    server does instead of its work: login-page, unavailable, cut, short (an item of a feed is missing), no-dates,
+    `sign_in` is "", "basic" or "form", for the user reader with the password "tea & biscuits"; visitors see nothing
+    then, or all but `members_only`, if that is a set. `fault` is what the server does instead of its work: login-page, unavailable, cut, short (an item of a feed is missing), no-dates,
     sixteen (a feed takes no limit), blind (a search does not look at META lines).
     """
 
@@ -37,6 +37,7 @@ class TwikiServer:
         self.data, self.pub = folder / "data", folder / "pub"
         self.sign_in = sign_in
         self.hidden: set[str] = set()
+        self.members_only: set[str] | None = None
         self.fault = ""
         self.asked: list[str] = []
         """The path and query of every request."""
@@ -83,14 +84,17 @@ class TwikiServer:
         web, _, topic = rest.rpartition("/")
         if self.fault == "unavailable":
             return self._send(handler, 503, "text/plain", b"busy")
-        if self.fault == "login-page" or not self._let_in(handler):
+        hidden = self.hidden
+        if self.members_only is not None and not self._let_in(handler):
+            hidden = hidden | self.members_only
+        elif self.fault == "login-page" or not self._let_in(handler):
             status = 401 if self.sign_in == "basic" and self.fault != "login-page" else 200
             return self._send(handler, status, "text/html", LOGIN.encode())
         if script == "view" and topic == "WebRss":
-            return self._send(handler, 200, "text/xml", self._rss(web, query).encode())
+            return self._send(handler, 200, "text/xml", self._rss(web, query, hidden).encode())
         if script == "search":
-            return self._send(handler, 200, "text/html", self._formatted(web, query).encode())
-        if f"{web}/{topic}" in self.hidden:
+            return self._send(handler, 200, "text/html", self._formatted(web, query, hidden).encode())
+        if f"{web}/{topic}" in hidden:
             return self._send(handler, 403, "text/html", LOGIN.encode())
         if script == "view" and query.get("raw") == "all":
             file, kind = self.data / f"{web}/{topic}.txt", "text/plain"
@@ -113,7 +117,7 @@ class TwikiServer:
             return handler.headers.get("Authorization") == f"Basic {expected}"
         return self.sign_in != "form" or "FOSWIKISID=opened" in handler.headers.get("Cookie", "")
 
-    def _found(self, web: str, query: dict[str, str]) -> list[tuple[str, str, str]]:
+    def _found(self, web: str, query: dict[str, str], hidden: set[str]) -> list[tuple[str, str, str]]:
         """Name, revision and date of the topics that match a regular expression search, the latest first."""
         tokens = query["search"].split(";")
         found = []
@@ -125,7 +129,7 @@ class TwikiServer:
                 for token in tokens
             )
             info = re.search(r'%META:TOPICINFO\{author="\w+" date="(\d+)" format="1.1" version="(\d+)"', text)
-            if wanted and info and file.stem != "WebStatistics" and f"{web}/{file.stem}" not in self.hidden:
+            if wanted and info and file.stem != "WebStatistics" and f"{web}/{file.stem}" not in hidden:
                 date = datetime.fromtimestamp(int(info[1]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 found.append((file.stem, info[2], date))
         found.sort(key=lambda entry: (entry[2], entry[0]), reverse=True)
@@ -133,8 +137,8 @@ class TwikiServer:
         limit = "16" if self.fault == "sixteen" else limit
         return found[: int(limit)] if limit.isdecimal() else found
 
-    def _rss(self, web: str, query: dict[str, str]) -> str:
-        found = self._found(web, query)
+    def _rss(self, web: str, query: dict[str, str], hidden: set[str]) -> str:
+        found = self._found(web, query, hidden)
         links = "".join(f'<rdf:li rdf:resource="{self.url}/view/{web}/{name}" />\n' for name, _, _ in found)
         items = "".join(
             f'<item rdf:about="{self.url}/view/{web}/{name}">\n<title>{name}</title>\n'
@@ -148,8 +152,8 @@ class TwikiServer:
         )
         return whole[:-40] if self.fault == "cut" else whole
 
-    def _formatted(self, web: str, query: dict[str, str]) -> str:
-        found = self._found(web, query)
+    def _formatted(self, web: str, query: dict[str, str], hidden: set[str]) -> str:
+        found = self._found(web, query, hidden)
         lines = [
             query["format"]
             .replace("$topic", name)

@@ -122,7 +122,7 @@ def test_pages_blog_posts_and_attachments_are_read(site: Any, connect: Open, tmp
     }
     fetched = got(connector, page, tmp_path)
     assert fetched.path.read_text() == site.pages[page].body
-    assert (fetched.title, fetched.revision, fetched.authors) == ("Magnets & more", "v2", ("Ada", "Bob"))
+    assert (fetched.title, fetched.revision, fetched.authors) == ("Magnets & more", f"{page} v2", ("Ada", "Bob"))
     assert fetched.url == f"{site.url}/pages/viewpage.action?pageId={page}"
     assert fetched.created.startswith(datetime.now(UTC).strftime("%Y-%m-%dT"))
     assert fetched.modified == site.pages[page].modified.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -441,6 +441,39 @@ def test_pages_deleted_while_they_are_listed_hide_no_others(server_site: Any, co
     server_site.on_request = insert
     with pytest.raises(SourceError, match="moved under each of 3 attempts"):
         rules(connect(server_site))
+
+
+def test_a_space_that_is_closed_while_spaces_are_listed_hides_no_other(server_site: Any, connect: Open) -> None:
+    server_site.most_spaces, server_site.administrator = 2, False
+    pages = {
+        key: server_site.page(server_site.space(key, groups=("readers",)).key, key, "<p>x</p>") for key in "ABCDE"
+    }
+
+    def close(path: str) -> None:
+        if "start=2" in path:
+            server_site.spaces["A"].groups = {"board"}
+
+    server_site.on_request = close
+    assert rules(connect(server_site)).keys() == {pages[key] for key in "BCDE"}
+
+
+def test_a_text_that_was_written_under_other_rules_than_were_listed(site: Any, connect: Open, tmp_path: Path) -> None:
+    site.space("PHY", anonymous=True)
+    page = site.page("PHY", "A", "<p>Open.</p>")
+    connector = connect(site)
+    (item,) = connector.list()
+    assert item.access == PUBLIC
+    site.restrict(page, groups=("board",))
+    site.edit(page, body="<p>Salaries.</p>")
+    with pytest.raises(FetchError, match="edited since it was listed"):
+        connector.fetch(item, tmp_path)
+
+
+def test_no_other_content_has_the_same_revision(site: Any, connect: Open, tmp_path: Path) -> None:
+    site.space("PHY", groups=("physics",))
+    pages = [site.page("PHY", title, f"<p>{title}</p>") for title in ("A", "B")]
+    connector = connect(site)
+    assert len({got(connector, page, tmp_path).revision for page in pages}) == 2
 
 
 def test_attachments_that_do_not_come_whole(site: Any, connect: Open, tmp_path: Path) -> None:

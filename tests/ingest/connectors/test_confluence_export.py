@@ -128,13 +128,29 @@ def test_what_an_export_does_not_tell_is_nobodys(site: Any, tmp_path: Path) -> N
     assert rules(exported(path, visitors=True)) == {page: PUBLIC}
     site.spaces["OPEN"].groups, site.spaces["OPEN"].anonymous = set(), False
     write_export(site, path)
+    assert rules(exported(path)) == rules(exported(path, readers=("atlas",))) == {page: NOBODY}
+    write_export(site, path, permissions=False)
     assert rules(exported(path)) == {page: NOBODY}
     assert rules(exported(path, readers=("atlas",))) == {page: Access.of("atlas")}
     child = site.page("OPEN", "B", "<p>b</p>", parent=page)
     hidden = site.page("OPEN", "C", "<p>c</p>", parent=child)
     del site.pages[child]
-    write_export(site, path)
+    write_export(site, path, permissions=False)
     assert rules(exported(path, readers=("atlas",))) == {page: Access.of("atlas"), hidden: NOBODY}
+
+
+@pytest.mark.parametrize("kind", ["", "ViewAll"])
+def test_a_restriction_of_a_kind_that_is_not_known_is_one(site: Any, tmp_path: Path, kind: str) -> None:
+    site.space("PHY", groups=("physics",))
+    page = site.page("PHY", "A", "<p>a</p>")
+    site.restrict(page, groups=("staff",))
+    path = tmp_path / "export.zip"
+    write_export(site, path)
+    with zipfile.ZipFile(path) as archive:
+        said = archive.read("entities.xml").decode()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("entities.xml", said.replace("<![CDATA[View]]>", f"<![CDATA[{kind}]]>"))
+    assert rules(exported(path)) == {page: Access((frozenset({"physics"}), frozenset({"staff"})))}
 
 
 def test_a_user_whom_the_export_does_not_name_is_let_in_nowhere(site: Any, tmp_path: Path) -> None:

@@ -179,6 +179,31 @@ def test_sign_in(tmp_path: Path, read: Read, engine: str, login: str) -> None:
             assert "swordfish" not in str(error.value)
 
 
+@pytest.mark.parametrize("login", ["basic", "form"])
+def test_what_the_web_server_shows_to_members_only_is_not_public(
+    tmp_path: Path, read: Read, engine: str, login: str
+) -> None:
+    with servers.TwikiServer(tmp_path / "closed", sign_in=login) as server:
+        filled(server)
+        connector = read(server, engine, user="reader", login=login)
+        members = Access.of("signed-in")
+        rules = {key: item.access for key, item in listed(connector).items()}
+        assert rules["Main/WebHome"] == rules["Physics/Open"] == members
+        assert rules["Physics/WebHome"] == PHYSICS
+        server.members_only = {"Main/WebHome"}
+        rules = {key: item.access for key, item in listed(connector).items()}
+        assert (rules["Main/WebHome"], rules["Physics/Open"]) == (members, PUBLIC)
+
+
+def test_a_form_that_is_shown_again_is_a_fault(tmp_path: Path, read: Read, engine: str) -> None:
+    with servers.TwikiServer(tmp_path / "half", sign_in="form") as server:
+        filled(server)
+        server.members_only = {"Physics/Salaries"}  # a visitor would be listed the rest
+        assert "Physics/Salaries" in listed(read(server, engine, user="reader", login="form"))
+        with pytest.raises(SourceError, match="does not let reader in"):
+            listed(read(server, engine, user="reader", login="form", password="swordfish"))
+
+
 @pytest.mark.parametrize(
     ("fault", "engines", "said"),
     [

@@ -48,6 +48,10 @@ def may(access: Access) -> str:
         ({}, {"ALLOWWEBVIEW": "Main.NobodyGroup"}, "*", "*"),
         ({}, {"ALLOWWEBVIEW": "Main/HiggsGroup"}, "*", "*"),
         ({}, {"ALLOWWEBVIEW": "Other.HiggsGroup"}, "*", "*"),
+        # Whom a macro names is not known: it lets nobody in, and may deny anybody.
+        ({"ALLOWTOPICVIEW": "%TOPICMAKER%"}, {}, "*", "*"),
+        ({"DENYTOPICVIEW": "%MAKER%"}, {}, "*", "*"),
+        ({"ALLOWTOPICVIEW": "AdaLovelace"}, {"DENYWEBVIEW": "%MAKER%"}, "A*", "A*"),
         # A topic's own ALLOW takes the place of all that the web says; its DENY is added.
         ({"ALLOWTOPICVIEW": "AdaLovelace"}, {"ALLOWWEBVIEW": "HiggsGroup"}, "A*", "A*"),
         ({"ALLOWTOPICVIEW": "*"}, {"DENYWEBVIEW": "WikiGuest", "ALLOWWEBVIEW": "HiggsGroup"}, "gAB*", "gAB*"),
@@ -180,6 +184,12 @@ def test_older_encodings_of_values() -> None:
     topic = read_topic('%META:PREFERENCE{name="A" type="Set" value="say %_Q_%yes%_Q_%%_N_%100%_P_%"}%\n')
     assert topic.settings == {"A": 'say "yes"\n100%'}
     assert read_topic('%META:TOPICINFO{author="X" date="1230000000" version="1.1"}%').created == "2008-12-23T02:40:00Z"
+
+
+def test_a_rule_that_goes_on_for_ever_takes_no_time() -> None:
+    long = 200_000
+    assert may(FOSWIKI.view({"ALLOWTOPICVIEW": "<" * long}, {})) == "*"
+    assert read_topic(f"%META:PREFERENCE{{{'a' * long}}}%").settings == {"": ""}
 
 
 def test_webs_inherit_from_their_parents() -> None:

@@ -6,6 +6,7 @@ once, each in a thread of its own.
 
 from __future__ import annotations
 
+import re
 import shutil
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from ingest.connectors.connector import Connector, Fetched, Gone, Listed
 READING = 1
 """Raise this when parsing, splitting or what connectors make of items changes, so that every item is read again."""
 
+_PLAIN, _NOT_HAD_MARK, _DOUBT_MARK = ":", "!", "?"
+"""What stands in a stamp between the number of the reading and the rest: see `Seen`."""
 _AT_ONCE = 32
 """Items that are fetched before the listing goes on."""
 _DOWN = 8
@@ -43,8 +46,9 @@ class Seen:
 
     `verdict` is "same" where it need not be fetched, "fetched" with its content, "refused" where it is not one that we
     read, "failed" where it could not be had, both with `reason` and `detail`; "wanted" is "fetched" in a dry run.
-    `before` is what the library knows of it, `stamp` what it is to keep as the sign of change: "" for what could not
-    be had, so that it is asked for again. `folder` goes when the content is not needed any more.
+    `before` is what the library knows of it, `stamp` what it is to keep as the sign of change: with another mark for
+    what could not be had, or parsed no longer, so that it is asked for again. `folder` goes when the content is not
+    needed any more.
     """
 
     listed: Listed
@@ -96,7 +100,7 @@ class Reading:
 
     def _steps(self, cursor: str) -> Iterator[Seen | Finished]:
         now = self._connector.cursor()
-        again = [key for key, (item, _) in self._known.items() if not item.stamp]
+        again = [key for key, (item, _) in self._known.items() if not _is_settled(item.stamp)]
         changes = self._connector.changes(cursor, again) if cursor else None
         seen: set[str] = set()
         gone: set[str] = set()
@@ -150,9 +154,9 @@ class Reading:
     def _without_fetching(self, item: Listed) -> Seen | None:
         """What is known of an item without its content; None where it has to be fetched."""
         before = self._known.get(item.key)
-        stamp = f"{READING}:{item.stamp}"
+        stamp = f"{READING}{_PLAIN}{item.stamp}"
         if item.refused and item.refused[0] in _NOT_HAD:
-            return Seen(item, "", "failed", before, None, None, *item.refused)
+            return Seen(item, _NOT_HAD_STAMP, "failed", before, None, None, *item.refused)
         if item.refused:
             return Seen(item, stamp, "refused", before, None, None, *item.refused)
         retry = self._retry and before is not None and before[0].status != "indexed"
@@ -173,24 +177,50 @@ class Reading:
                 raise SourceError(f"It does not answer any more: {seen.detail}")
             yield seen
 
-    def _fetch(self, item: Listed, number: int) -> Seen:
+    def instead(self, seen: Seen) -> Seen | None:
+        """An item whose content could not be parsed in another form; None where the source has none."""
+        self._number += 1
+        other = self._fetch(seen.listed, -self._number, instead=True)
+        return None if other.verdict == "refused" else other
+
+    def _fetch(self, item: Listed, number: int, *, instead: bool = False) -> Seen:
         before = self._known.get(item.key)
-        stamp = f"{READING}:{item.stamp}"
+        stamp = f"{READING}{_PLAIN}{item.stamp}"
         folder = self._folder / str(number)
         folder.mkdir()
+        fetch = self._connector.fetch_instead if instead else self._connector.fetch
         try:
-            fetched = self._connector.fetch(item, folder)
+            fetched = fetch(item, folder)
         except ParseError as error:
             shutil.rmtree(folder)
             return Seen(item, stamp, "refused", before, None, None, error.reason, error.detail)
         except FetchError as error:
             shutil.rmtree(folder)
             listed = replace(item, access=NOBODY) if error.reason == "forbidden" else item
-            return Seen(listed, "", "failed", before, None, None, error.reason, error.detail)
+            return Seen(listed, _NOT_HAD_STAMP, "failed", before, None, None, error.reason, error.detail)
         except _MALFORMED as error:
             shutil.rmtree(folder)
-            return Seen(item, "", "failed", before, None, None, "not_content", f"{type(error).__name__}: {error}")
-        if fetched.path.is_relative_to(folder):
+            said = f"{type(error).__name__}: {error}"
+            return Seen(item, _NOT_HAD_STAMP, "failed", before, None, None, "not_content", said)
+        if fetched and fetched.path.is_relative_to(folder):
             return Seen(item, stamp, "fetched", before, fetched, folder)
         folder.rmdir()
-        return Seen(item, stamp, "fetched", before, fetched)
+        return Seen(item, stamp, "fetched" if fetched else "refused", before, fetched)
+
+
+_NOT_HAD_STAMP = f"{READING}{_NOT_HAD_MARK}"
+
+
+def doubtful(what: str) -> str:
+    """The stamp of an item that could be read once, but not the last time, because of `what`."""
+    return f"{READING}{_DOUBT_MARK}{what}"
+
+
+def of_this_reading(stamp: str) -> bool:
+    """Whether what the library holds of an item was read as it would be read now."""
+    return stamp.rstrip().startswith(tuple(f"{READING}{mark}" for mark in (_PLAIN, _NOT_HAD_MARK, _DOUBT_MARK)))
+
+
+def _is_settled(stamp: str) -> bool:
+    """Whether nothing but a change at the source makes it worth while to ask for an item again."""
+    return bool(re.match(rf"\d+{_PLAIN}", stamp))

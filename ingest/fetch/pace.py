@@ -19,6 +19,8 @@ class Pace:
         self._allowance = (burst - 1) * self._interval
         self._due = self._held_until = float("-inf")
         self._lock = threading.Lock()
+        self.passed = 0
+        """How many were let through."""
 
     def wait(self) -> None:
         """Returns when the next request may be made."""
@@ -29,8 +31,10 @@ class Pace:
                 self._due = due + self._interval
             if due > now:
                 time.sleep(due - now)
-            if due >= self._held_until:  # else the source asked for a pause while this one slept
-                return
+            with self._lock:
+                if due >= self._held_until:  # else the source asked for a pause while this one slept
+                    self.passed += 1
+                    return
 
     def hold(self, seconds: float) -> None:
         """Lets nothing through for so long: the source asked for it."""

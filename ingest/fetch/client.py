@@ -9,6 +9,7 @@ A request is repeated, with growing pauses or as long as the server asks, where 
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import ssl
@@ -25,11 +26,11 @@ import httpcore2
 import httpx2
 
 from assistant.errors import FetchError, SettingsError
-from ingest.answer import HTML, JSON, XML, Again, Response, shown, take
-from ingest.connection import CheckedBackend, Deadline
 from ingest.connectors.options import WebOptions
-from ingest.pace import Pace
-from ingest.secret import secret_of
+from ingest.fetch.answer import HTML, JSON, XML, Again, Response, shown, take
+from ingest.fetch.connection import CheckedBackend, Deadline
+from ingest.fetch.pace import Pace
+from ingest.fetch.secret import secret_of
 
 __all__ = ["HTML", "JSON", "XML", "Client", "Response", "shown"]
 
@@ -70,8 +71,6 @@ class Client:
     ) -> None:
         self.user = options.user
         self.secret = secret_of(options)
-        self.requests = 0
-        """How many were made."""
         self._home = _home(options.url)
         self._auth = self._authorization() if sign_in else {}
         self._timeout = options.timeout_seconds
@@ -82,9 +81,27 @@ class Client:
         self._deadline = Deadline()
         self._cookies = httpx2.Cookies()
         self._lock = threading.Lock()
-        self._pool = httpcore2.ConnectionPool(
+        self._allow = options.allow
+        self._pool = self._new_pool()
+
+    def anonymous(self) -> Client:
+        """A second client for the same server, at the same pace, without secret and cookies: to see what a visitor
+        sees. A context manager of its own."""
+        other = copy.copy(self)
+        other.user = other.secret = ""
+        other._auth, other._cookies, other._lock = {}, httpx2.Cookies(), threading.Lock()
+        other._pool = other._new_pool()
+        return other
+
+    @property
+    def requests(self) -> int:
+        """How many were made, those of `anonymous` included."""
+        return self._pace.passed
+
+    def _new_pool(self) -> httpcore2.ConnectionPool:
+        return httpcore2.ConnectionPool(
             ssl_context=ssl.create_default_context(),
-            network_backend=CheckedBackend(options.allow, self._deadline),
+            network_backend=CheckedBackend(self._allow, self._deadline),
             max_connections=20,
             keepalive_expiry=30,
         )
@@ -236,8 +253,6 @@ class Client:
         self._deadline.at = None
         self._pace.wait()
         self._deadline.at = time.monotonic() + self._timeout
-        with self._lock:
-            self.requests += 1
         url = request.url
         got = self._pool.handle_request(
             httpcore2.Request(

@@ -21,15 +21,16 @@ from assistant.library import Library
 from assistant.library.lock import lock
 from assistant.settings import Settings, load
 from assistant.types import PUBLIC, Access
+from ingest.access import NOBODY
 from ingest.connectors.connector import Connector
 from ingest.connectors.folder import Folder, FolderOptions
-from ingest.interleave import interleave
 from ingest.parse import Parsed, parse_files
-from ingest.reading import Finished, Known, Reading, Seen
 from ingest.report import Line, Report, SourceReport
-from ingest.source_state import SourceState, digest, now
 from ingest.sources import Source
-from ingest.taking import Taking
+from ingest.sync.interleave import interleave
+from ingest.sync.reading import Finished, Known, Reading, Seen
+from ingest.sync.state import SourceState, digest, now
+from ingest.sync.taking import Taking
 
 LOCK = "sync.lock"
 _SOURCES_AT_ONCE = 8
@@ -109,6 +110,7 @@ class _Open:
     """A source that is being read; `options` is the digest of its settings, "" where it has none."""
 
     taking: Taking
+    reading: Reading
     steps: Iterator[Seen | Finished]
     requests: Callable[[], int]
     options: str = ""
@@ -184,10 +186,11 @@ class _Run:
         requests: Callable[[], int] = lambda: 0,
     ) -> None:
         self._names.append(taking.source)
+        taking.remote = connector.remote
         folder = self._folder / str(len(self._open))
         folder.mkdir()
         reading = Reading(connector, known, folder, retry=self._retry, dry_run=self._dry_run)
-        self._open[taking.source] = _Open(taking, reading.steps(cursor), requests, options)
+        self._open[taking.source] = _Open(taking, reading, reading.steps(cursor), requests, options)
 
     def report(self, *, strict: bool = False) -> Report:
         """Reads all sources to their ends. With `strict`, one that cannot be read raises SourceError, and nothing of
@@ -226,18 +229,32 @@ class _Run:
 
     def _take(self, result: Parsed | ParseError, strict: bool) -> None:
         source, seen = self._parsing.popleft()
+        if isinstance(result, ParseError):
+            seen, result = self._in_another_form(source, seen, result)
         self._done_with(seen, source.taking.take(self.writer, seen, result))
         source.taking.waiting -= 1
         self._close_if_done(source)
         if not strict and time.monotonic() - self._published > self._settings.ingest.publish_seconds:
             self._publish()
 
+    def _in_another_form(self, source: _Open, seen: Seen, result: ParseError) -> tuple[Seen, Parsed | ParseError]:
+        """What a source has besides content that could not be parsed, a PDF for a paper's LaTeX; else as it was."""
+        other = source.reading.instead(seen)
+        if other is None or not other.fetched:
+            return seen, result
+        ((_, parsed),) = parse_files([other.fetched.path], self._settings.ingest)
+        self._clear(seen)
+        return other, parsed
+
+    def _clear(self, seen: Seen) -> None:
+        if seen.folder:
+            shutil.rmtree(seen.folder)
+
     def _done_with(self, seen: Seen, line: Line) -> None:
         self._done += 1
         if self._progress:
             self._progress(self._done, self._found, line)
-        if seen.folder:
-            shutil.rmtree(seen.folder)
+        self._clear(seen)
 
     def _close_if_done(self, source: _Open) -> None:
         """Ends a source that was read, once all of its items are taken."""
@@ -258,7 +275,8 @@ class _Run:
 
     def _end(self, taking: Taking, requests: int) -> None:
         last_success = SourceState.parse(self.writer.state(taking.source)).read
-        self._reports[taking.source] = taking.report(requests, last_success)
+        nobodys = self.writer.count(taking.source, NOBODY)
+        self._reports[taking.source] = taking.report(requests, nobodys, last_success)
         self._lines += taking.lines
 
     def _publish(self, *, last: bool = False) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class SourceState:
         other settings, or because the last time is `full_hours` ago."""
         if not self.cursor or not self.listed or self.options != options:
             return ""
-        due = datetime.fromisoformat(self.listed) + timedelta(hours=full_hours)
-        return "" if now >= due else self.cursor
+        ago = (now - datetime.fromisoformat(self.listed)).total_seconds() / 3600
+        return "" if ago >= full_hours else self.cursor
 
     def after(self, cursor: str, options: str, now: datetime, *, listed: bool) -> SourceState:
         """The state after a run that read the source to its end."""

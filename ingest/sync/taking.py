@@ -19,10 +19,10 @@ from assistant.types import Access, Document, Item
 from ingest.access import both
 from ingest.connectors.connector import Fetched
 from ingest.parse import Parsed
-from ingest.reading import READING, Finished, Seen
 from ingest.report import OUTCOMES, Line, Outcome, SourceReport
 from ingest.split import split
 from ingest.structure import sections_of
+from ingest.sync.reading import Finished, Seen, doubtful, of_this_reading
 
 SKIPPED_REASONS = frozenset({"unsupported", "outside_root"})
 """Reasons that say nothing is wrong with an item: it is just not one that Refdesk reads. All others are failures."""
@@ -33,7 +33,8 @@ class Taking:
     """One source in one run. `readers` narrows the source's own rules; `known` is how many items it had.
 
     `max_removed` is the largest share of them that may vanish; above it, and where all have vanished, what vanished is
-    kept, unless `allow_deletions`.
+    kept, unless `allow_deletions`. What a `remote` source has in place of a document, but cannot be read, must be the
+    same twice, and counts as vanished then.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Taking:
     known: int
     max_removed: float
     allow_deletions: bool = False
+    remote: bool = False
     lines: list[Line] = field(default_factory=list)
     unchanged: int = 0
     access_changed: int = 0
@@ -53,6 +55,8 @@ class Taking:
     started: float = field(default_factory=time.monotonic)
     _renamed: set[str] = field(default_factory=set)
     """Keys that items had before, where the source says so."""
+    _unreadable: list[tuple[Seen, str, str]] = field(default_factory=list)
+    """What could be read once, but not twice in a row now, with revision and reason."""
     _arrived: dict[str, int] = field(default_factory=dict)
     """Revision of each new document -> its line: where it vanished from another key, it was moved."""
 
@@ -69,7 +73,7 @@ class Taking:
                 return self._not_had(writer, seen)
         assert seen.fetched
         item = _document_before(seen)
-        if item and item.revision == seen.fetched.revision and item.stamp.startswith(f"{READING}:"):
+        if item and item.revision == seen.fetched.revision and of_this_reading(item.stamp):
             found = writer.document(self.source, item.key)
             if found and found[0] == _described(found[0], seen.fetched):
                 return self._unchanged(writer, seen)
@@ -98,7 +102,7 @@ class Taking:
         chunks = split(document, self.embedder.token_starts, self.embedder.max_tokens)
         if not chunks:
             return self._refused(writer, seen, fetched.revision, "empty", "no text in it")
-        outcome = self._outcome(writer, seen)
+        outcome = self._outcome(writer, seen, document.text)
         writer.put(document, chunks)
         writer.record(Item(self.source, key, "indexed", "", fetched.revision, seen.stamp), document.access)
         if outcome == "new":
@@ -107,13 +111,16 @@ class Taking:
 
     def finish(self, writer: Writer, finished: Finished) -> Iterator[Line]:
         """Removes what is gone, or holds it back if it is too much."""
-        moved = {item.key for item in finished.gone if self._was_moved(item)}
+        moved = {item.key for item in finished.gone if self._was_moved(writer, item)}
         vanished = {item.key for item in finished.gone} - moved
-        all_gone = len(vanished) == self.known
-        too_much = len(vanished) > self.max_removed * self.known or all_gone
-        if vanished and too_much and not self.allow_deletions:
-            self.held_back = len(vanished)
+        lost = len(vanished) + len(self._unreadable)
+        too_much = lost > self.max_removed * self.known or lost == self.known
+        if lost and too_much and not self.allow_deletions:
+            self.held_back = lost
             vanished = set()
+            self._unreadable.clear()
+        for seen, revision, reason in self._unreadable:
+            self._drop(writer, seen, revision, reason)
         for key in sorted(moved):
             writer.remove(self.source, key)
         for key in sorted(vanished):
@@ -122,7 +129,7 @@ class Taking:
             self.lines.append(line)
             yield line
 
-    def report(self, requests: int, last_success: str) -> SourceReport:
+    def report(self, requests: int, nobodys: int, last_success: str) -> SourceReport:
         counted = Counter(line.outcome for line in self.lines)
         counts = {outcome: counted[outcome] for outcome in OUTCOMES} | {"unchanged": self.unchanged}
         return SourceReport(
@@ -130,6 +137,7 @@ class Taking:
             counts=counts,
             access_changed=self.access_changed,
             held_back=self.held_back,
+            nobodys=nobodys,
             requests=requests,
             seconds=round(time.monotonic() - self.started, 3),
             error=self.error,
@@ -159,10 +167,21 @@ class Taking:
         return self._line(seen, "failed", seen.reason, f"{seen.detail}; what was read of it before is kept")
 
     def _refused(self, writer: Writer, seen: Seen, revision: str, reason: str, detail: str) -> Line:
-        status: Literal["skipped", "failed"] = "skipped" if reason in SKIPPED_REASONS else "failed"
+        item = _document_before(seen)
+        if not item or not self.remote:
+            self._drop(writer, seen, revision, reason)
+            return self._line(seen, _status(reason), reason, detail)
+        doubt = doubtful(revision or reason)
+        if item.stamp == doubt:
+            self._unreadable.append((seen, revision, reason))
+            return self._line(seen, _status(reason), reason, detail)
+        self._reshelve(writer, seen)
+        self._record(writer, seen, replace(item, stamp=doubt))
+        return self._line(seen, "failed", reason, f"{detail}; what was read before is kept, if that was for a moment")
+
+    def _drop(self, writer: Writer, seen: Seen, revision: str, reason: str) -> None:
         writer.drop_document(self.source, seen.listed.key)
-        self._record(writer, seen, Item(self.source, seen.listed.key, status, reason, revision, seen.stamp))
-        return self._line(seen, status, reason, detail)
+        self._record(writer, seen, Item(self.source, seen.listed.key, _status(reason), reason, revision, seen.stamp))
 
     def _record(self, writer: Writer, seen: Seen, item: Item) -> None:
         rule = self._rule(seen)
@@ -177,23 +196,27 @@ class Taking:
                 document, chunks = found
                 writer.put(replace(document, access=rule), chunks)
 
-    def _outcome(self, writer: Writer, seen: Seen) -> Outcome:
+    def _outcome(self, writer: Writer, seen: Seen, text: str) -> Outcome:
         if seen.listed.renamed_from:
             self._renamed.add(seen.listed.renamed_from)
             return "moved"
         if not _document_before(seen):
             return "new"
         found = writer.document(self.source, seen.listed.key)
-        return "moved" if found and seen.fetched and found[0].url != seen.fetched.url else "changed"
+        elsewhere = found and seen.fetched and found[0].url != seen.fetched.url
+        return "moved" if found and elsewhere and found[0].text == text else "changed"
 
-    def _was_moved(self, item: Item) -> bool:
+    def _was_moved(self, writer: Writer, item: Item) -> bool:
         """Whether a document of the same content has come under another key; its line then says so."""
         if item.key in self._renamed:
             return True
-        number = self._arrived.pop(item.revision, None) if item.status == "indexed" else None
+        number = self._arrived.get(item.revision) if item.status == "indexed" else None
         if number is None:
             return False
         line = self.lines[number]
+        texts = [found[0].text for key in (item.key, line.key) if (found := writer.document(self.source, key))]
+        if line.outcome == "moved" or len(texts) < 2 or texts[0] != texts[1]:
+            return False
         self.lines[number] = replace(line, outcome="moved", detail=f"from {item.key}")
         return True
 
@@ -206,6 +229,10 @@ class Taking:
         else:
             self.lines.append(line)
         return line
+
+
+def _status(reason: str) -> Literal["skipped", "failed"]:
+    return "skipped" if reason in SKIPPED_REASONS else "failed"
 
 
 def _document_before(seen: Seen) -> Item | None:
