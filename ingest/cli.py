@@ -173,7 +173,8 @@ def _sums(source: SourceReport) -> str:
         said.append(f"{source.access_changed} with other readers")
     if source.nobodys:
         said.append(f"{source.nobodys} that nobody may read")
-    line = f"{source.source}: {', '.join(said) or 'nothing changed'}; {source.seconds:.1f} s."
+    said = said or ["nothing was read" if source.error else "nothing changed"]
+    line = f"{source.source}: {', '.join(said)}; {source.seconds:.1f} s."
     if source.error:
         line += f" It was not read to its end: {source.error}"
         line += "" if "removed" in source.error else " (Nothing was removed.)"
@@ -196,7 +197,7 @@ def _print(report: Report, library: Path, *, dry_run: bool = False) -> None:
     console = Console()
     table = Table("", "source", "item", "why", box=None, pad_edge=False)
     for line in sorted(report.lines, key=lambda line: OUTCOMES.index(line.outcome)):
-        why = f"{line.chunks} chunks" if line.chunks else ""
+        why = f"{line.chunks} chunk{'s' * (line.chunks > 1)}" if line.chunks else ""
         why = f"{line.reason}: {line.detail}".strip(": ") or why
         table.add_row(line.outcome, escape(line.source), escape(line.key), escape(" ".join(why.split())[:160]))
     if table.row_count:
