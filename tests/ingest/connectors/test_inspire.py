@@ -13,8 +13,8 @@ import pytest
 
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
-from ingest.connectors.inspire import literature as connector_module
 from ingest.connectors.connector import Gone, Listed
+from ingest.connectors.inspire import literature as connector_module
 from ingest.connectors.inspire.literature import Inspire, InspireOptions
 from ingest.connectors.inspire.record import described
 from ingest.fetch import Client
