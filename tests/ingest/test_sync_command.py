@@ -175,3 +175,14 @@ def test_without_crontab_the_line_is_shown(place: Path) -> None:
     said = refdesk(place, "sync", "--install-cron", PATH=str(place))
     assert said.returncode == 1
     assert "17 * * * * cd " in said.stderr
+
+
+def test_a_source_is_forgotten(place: Path) -> None:
+    refdesk(place, "sync")
+    assert refdesk(place, "forget", "minuets").stderr.startswith("refdesk: The library library knows no source minuets")
+    said = refdesk(place, "forget", "minutes")
+    assert (said.returncode, said.stdout) == (0, "1 items of minutes were removed. Library library, generation 2.\n")
+    assert json.loads(refdesk(place, "status", "--as", "board", "--json").stdout)["documents"] == 2
+    assert refdesk(place, "verify").returncode == 0
+    again = refdesk(place, "sync")
+    assert [event["counts"]["new"] for event in events(again, "source")] == [0, 1]
