@@ -72,7 +72,7 @@ class Client:
         self.user = options.user
         self.secret = secret_of(options)
         self._home = _home(options.url)
-        self._auth = self._authorization() if sign_in else {}
+        self._auth = self._authorization(options) if sign_in else {}
         self._timeout = options.timeout_seconds
         self._first_pause = options.retry_seconds
         self.most_bytes = int(max_mb * 1e6)
@@ -161,11 +161,11 @@ class Client:
         """From now on, at least so much time between requests: the server asks for it."""
         self._pace.slow_to(seconds)
 
-    def _authorization(self) -> dict[str, str]:
+    def _authorization(self, options: WebOptions) -> dict[str, str]:
         if not self.secret:
             return {}
-        if self.user:
-            signed = next(httpx2.BasicAuth(self.user, self.secret).auth_flow(httpx2.Request("GET", "http://x")))
+        if basic := options.basic(self.secret):
+            signed = next(httpx2.BasicAuth(*basic).auth_flow(httpx2.Request("GET", "http://x")))
             return {"Authorization": signed.headers["Authorization"]}
         if not self.secret.isascii():
             raise SettingsError("A token has ASCII characters only, but this secret has others. Is it a password?")

@@ -32,6 +32,12 @@ class WebDavOptions(WebOptions):
     """Patterns, as in a `.gitignore`, of the files that are wanted; empty means all."""
     exclude: tuple[str, ...] = ()
     """Patterns of the files that are not; a folder that one of them names is not looked into."""
+    public_link: bool = False
+    """The secret is the token of a public link: the last part of its address, after `/s/`."""
+
+    def basic(self, secret: str) -> tuple[str, str] | None:
+        """A public link signs in as a user of its own, without a password."""
+        return (secret, "") if self.public_link else super().basic(secret)
 
 
 class WebDav(Connector):

@@ -176,6 +176,17 @@ def test_a_password(
     assert connector.fetch(listed(connector)["magnets.md"], tmp_path).path.read_text() == FILES["magnets.md"]
 
 
+def test_a_public_link(
+    serve: Callable[..., Any], connect: Callable[..., WebDav], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(locked=True)
+    monkeypatch.setenv("DAV_LINK", dav.TOKEN)
+    assert set(listed(connect(server, public_link=True, secret_env="DAV_LINK"))) == set(FILES)
+    with pytest.raises(FetchError) as raised:
+        listed(connect(server, secret_env="DAV_LINK"))
+    assert raised.value.reason == "forbidden"
+
+
 LOGIN = b"<!DOCTYPE html><title>Sign in</title>"
 BOMB = b"<!DOCTYPE d [<!ENTITY a '%s'>%s]><multistatus xmlns='DAV:'>&a5;</multistatus>" % (
     b"x" * 1000,
