@@ -32,6 +32,7 @@ _FILE = "file/"
 _FILES = 6
 """The number of the namespace of files in every wiki."""
 _IMAGE = "timestamp|user|url|size|sha1|mime"
+Event = dict[str, Any]
 
 
 class MediaWikiOptions(WebOptions):
@@ -104,12 +105,13 @@ class MediaWiki(Connector):
                 yield listed
         if not seen and site.articles and self._options.namespaces is None:
             raise SourceError(f"{self.root} lists no pages, but counts {site.articles}. Nothing was removed.")
-        for item in self._changed(site, _earlier(site.time), ()):
+        for item in self._changed(site, self._events(_earlier(site.time)), ()):
             if isinstance(item, Listed) and item.key not in seen:
                 yield item
 
     def changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone] | None:
-        """None where the wiki has forgotten what happened since, or where it, or the options, stand otherwise now."""
+        """None where the wiki has forgotten what happened since, or hides it, or where it, or the options, stand otherwise
+        now."""
         site = self._site()
         time, _, kind = since.partition(" ")
         if kind != self._kind(site):
@@ -118,7 +120,8 @@ class MediaWiki(Connector):
         kept = self._api.ask({"action": "query", **oldest}).get("query", {}).get("recentchanges", [])
         if not kept or kept[0]["timestamp"] > time:
             return None
-        return self._changed(site, _earlier(time), again)
+        events = list(self._events(_earlier(time)))
+        return self._changed(site, events, again) if all(map(_is_told, events)) else None
 
     def prepare(self, items: Sequence[Listed]) -> None:
         keys = [item.key for item in items if not item.key.startswith(_FILE)]
@@ -260,12 +263,12 @@ class MediaWiki(Connector):
         stamp = f"{file.sha1} {file.modified} {file.page}"
         return Listed(_FILE + name, stamp, site.access, refused, before, file)
 
-    def _changed(self, site: _Site, since: str, again: Iterable[str]) -> Iterator[Listed | Gone]:
-        """How all stand now that recent changes and logs name since then, and the keys `again`; each once."""
+    def _changed(self, site: _Site, events: Iterable[Event], again: Iterable[str]) -> Iterator[Listed | Gone]:
+        """How all stand now that entries of recent changes and logs name, and the keys `again`; each once."""
         ids = {key: None for key in again if not key.startswith(_FILE)}
         files = {key.removeprefix(_FILE): "" for key in again if key.startswith(_FILE)}
         titles: dict[str, None] = {}
-        for event in self._events(since):
+        for event in filter(_is_told, events):
             target = event.get("params", {})
             if event["ns"] == _FILES:
                 name, moved = _name(event["title"]), target.get("target_title", "")
@@ -286,7 +289,7 @@ class MediaWiki(Connector):
         if self._options.files:
             yield from self._standing_files(site, files)
 
-    def _events(self, since: str) -> Iterator[dict[str, Any]]:
+    def _events(self, since: str) -> Iterator[Event]:
         ask: dict[str, str | int] = {
             "list": "recentchanges|logevents",
             "rcdir": "newer",
@@ -335,6 +338,11 @@ class MediaWiki(Connector):
             for batch in self._api.query({**ask, "rvprop": "ids|timestamp|user|content"}):
                 found |= {str(page["pageid"]): page for page in batch.get("pages", {}).values() if "pageid" in page}
         return found
+
+
+def _is_told(event: Event) -> bool:
+    """Whether an entry of a log says which page it is about; an administrator may hide that."""
+    return "ns" in event and "title" in event
 
 
 def _language(page: dict[str, Any]) -> str:

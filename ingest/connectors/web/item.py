@@ -13,6 +13,7 @@ from ingest.access import NOBODY
 from ingest.connectors.connector import Listed
 from ingest.connectors.patterns import Patterns
 from ingest.connectors.web.address import Area
+from ingest.connectors.web.page import is_login_elsewhere
 from ingest.fetch import HTML, Client, Response, shown
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -84,7 +85,10 @@ def by_head(client: Client, area: Area, key: str) -> Listed | None:
 
 
 def outside(key: str, answer: Response) -> Listed:
-    """An item that leads out of the site: nobody's, since it may lead to where one has to sign in."""
+    """An item that leads out of the site: nobody's. Where it leads to a page for signing in, as all pages may when the
+    secret has expired, it cannot be had; else it is not of this site."""
+    if is_login_elsewhere(answer.url):
+        return Listed(key, "", NOBODY, refused=("forbidden", f"it leads to {shown(answer.url)}, to sign in"))
     return Listed(key, "outside", NOBODY, refused=("outside_root", f"it leads to {shown(answer.url)}"))
 
 

@@ -14,6 +14,7 @@ _LOGIN = re.compile(
     r"\b(log|sign)[ -]?(in|on)\b|\banmeld|\bconnexion\b|\bse connecter\b|\bauthenti|\bsingle sign", re.I
 )
 _LOGIN_PATH = re.compile(r"/(\w*log[-_]?in|sign[-_]?in|sso|auth\w*|session/new)\b", re.I)
+_LOGIN_HOST = re.compile(r"(accounts?|adfs|auth\w*|cas|idp|log-?in|sign-?in|sso)\b", re.I)
 _LINKS = (("a", "href"), ("area", "href"), ("frame", "src"), ("iframe", "src"))
 _OURS = ("robots", "refdesk")
 
@@ -65,6 +66,11 @@ def read_page(body: bytes, url: str, headers: Mapping[str, str]) -> Page:
 def is_login_path(url: str) -> bool:
     """Whether an address is that of a page for signing in, by its name."""
     return bool(_LOGIN_PATH.search(urlsplit(url).path))
+
+
+def is_login_elsewhere(url: str) -> bool:
+    """Whether the address of another server is one for signing in, by its name or that of the page."""
+    return is_login_path(url) or bool(_LOGIN_HOST.match(urlsplit(url).hostname or ""))
 
 
 def _metas(root: Any) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from ingest.connectors.patterns import Patterns
 from ingest.connectors.web.address import Area
 from ingest.connectors.web.crawl import Crawl
 from ingest.connectors.web.item import NOT_PAGES, Had, by_head, is_settled, is_wanted, iso, suffix_of, suffix_of_answer
-from ingest.connectors.web.page import read_page
+from ingest.connectors.web.page import is_login_elsewhere, read_page
 from ingest.connectors.web.sitemap import pages_of
 from ingest.fetch import Client, shown
 
@@ -85,6 +85,8 @@ class Site(Connector):
         if had.answer:
             path.write_bytes(had.answer.body)
         here, suffix = self._area.key(answer.url), suffix_of_answer(answer, item.key)
+        if here is None and is_login_elsewhere(answer.url):
+            raise FetchError("forbidden", f"{shown(url)} leads to {shown(answer.url)}, to sign in")
         if here is None:
             raise ParseError("outside_root", f"it leads to {shown(answer.url)}")
         path = path.rename(path.with_suffix(suffix))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,24 @@ def test_a_change_in_the_second_of_the_cursor_is_seen(wiki: Any, read: Read) -> 
     item = changed(connector, since)[page]
     assert isinstance(item, Listed)
     assert item == listed(read(wiki))[page]
+
+
+def test_an_entry_of_the_log_that_hides_its_page_asks_for_a_listing(wiki: Any, read: Read) -> None:
+    wiki.edit("Hidden affair", "Gone soon.")
+    since = read(wiki).cursor()
+    wiki.delete("Hidden affair")
+
+    def hide(level: int) -> None:
+        with closing(sqlite3.connect(wiki.folder / "db/wiki.sqlite")) as database, database:
+            database.execute("UPDATE logging SET log_deleted = ? WHERE log_title = 'Hidden_affair'", (level,))
+            database.execute("UPDATE recentchanges SET rc_deleted = ? WHERE rc_title = 'Hidden_affair'", (level,))
+
+    hide(1)
+    connector = read(wiki)
+    assert connector.changes(since, ()) is None
+    assert listed(connector)
+    hide(0)
+    assert connector.changes(since, ()) is not None
 
 
 def test_keys_that_are_asked_for_again(wiki: Any, read: Read) -> None:

@@ -397,8 +397,8 @@ def test_what_pages_of_a_sitemap_turn_out_to_be(server: Any, connect: Callable[.
     server.write("/docs/copy", text("a"), head=f"<link rel=canonical href='{server.url}/docs/a'>")
     server.write("/docs/quiet", text("quiet"), head="<meta name=robots content=noindex>")
     server.write("/docs/locked", LOGIN)
-    server.redirects["/docs/outside"] = "/sign-in"
-    server.write("/sign-in", LOGIN)
+    server.redirects["/docs/outside"] = "/elsewhere"
+    server.write("/elsewhere", text("elsewhere"))
     server.pages["/docs/picture"] = site_server.Page(b"\x89PNG", "image/png")
     connector = connect(sitemap=address)
     found = listed(connector)
@@ -492,3 +492,26 @@ def test_each_change_takes_one_sync_by_a_sitemap(desk: Callable[[dict[str, Any]]
         put_map(server, "/map.xml", body, type)
         assert site.sync().sources[0].error
         assert site.contents() == before
+
+
+@pytest.mark.parametrize("by_links", [False, True])
+def test_pages_that_lead_to_sign_in_elsewhere_are_kept_for_nobody(
+    desk: Callable[[dict[str, Any]], Desk], server: Any, by_links: bool
+) -> None:
+    names = ["", "magnets", "gauges", "choir"]
+    address = put_map(server, "/map.xml", sitemap(*((f"{server.url}/docs/{name}", "") for name in names)))
+    server.write("/docs/", text("hall", " ".join(names)))
+    for name in names[1:]:
+        server.write(f"/docs/{name}", text(name))
+    site = desk(section(server, **({} if by_links else {"sitemap": address})))
+    site.sync()
+    before = site.readable()
+    server.write("/sso/authorize", LOGIN)
+    server.redirects = {f"/docs/{name}": "/sso/authorize" for name in names[1:]}
+    site.sync()
+    assert site.readable() == {"/docs/"}
+    assert len(site.contents()["documents"]) == len(names)
+    server.redirects = {}
+    assert site.sync().embedded == 0
+    assert site.readable() == before
+    site.like_fresh()
