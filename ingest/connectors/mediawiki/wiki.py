@@ -110,8 +110,8 @@ class MediaWiki(Connector):
                 yield item
 
     def changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone] | None:
-        """None where the wiki has forgotten what happened since, or hides it, or where it, or the options, stand otherwise
-        now."""
+        """None where the wiki has forgotten what happened since, or hides it, or where it, or the options, stand
+        otherwise now."""
         site = self._site()
         time, _, kind = since.partition(" ")
         if kind != self._kind(site):
