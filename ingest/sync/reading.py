@@ -178,7 +178,8 @@ class Reading:
             yield seen
 
     def instead(self, seen: Seen) -> Seen | None:
-        """An item whose content could not be parsed in another form; None where the source has none."""
+        """An item whose content could not be parsed in another form, or why that cannot be had; None where the source
+        has none."""
         self._number += 1
         other = self._fetch(seen.listed, -self._number, instead=True)
         return None if other.verdict == "refused" else other

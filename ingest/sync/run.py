@@ -145,7 +145,9 @@ class _Run:
     def __enter__(self) -> _Run:
         with ExitStack() as opened:
             opened.enter_context(lock(self._library.path, LOCK))
-            self._folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="refdesk-")))
+            # A reading that was broken off may still be writing into it.
+            work = tempfile.TemporaryDirectory(prefix="refdesk-", ignore_cleanup_errors=True)
+            self._folder = Path(opened.enter_context(work))
             self.writer = self._library.writer(self.embedder)
             opened.callback(self._leave)
             self._opened = opened.pop_all()
@@ -229,22 +231,17 @@ class _Run:
 
     def _take(self, result: Parsed | ParseError, strict: bool) -> None:
         source, seen = self._parsing.popleft()
-        if isinstance(result, ParseError):
-            seen, result = self._in_another_form(source, seen, result)
-        self._done_with(seen, source.taking.take(self.writer, seen, result))
+        other = source.reading.instead(seen) if isinstance(result, ParseError) else None
+        if other and other.fetched:
+            ((_, result),) = parse_files([other.fetched.path], self._settings.ingest)
+        line = source.taking.settle(self.writer, other) if other and not other.fetched else None
+        self._done_with(seen, line or source.taking.take(self.writer, other or seen, result))
+        if other:
+            self._clear(other)
         source.taking.waiting -= 1
         self._close_if_done(source)
         if not strict and time.monotonic() - self._published > self._settings.ingest.publish_seconds:
             self._publish()
-
-    def _in_another_form(self, source: _Open, seen: Seen, result: ParseError) -> tuple[Seen, Parsed | ParseError]:
-        """What a source has besides content that could not be parsed, a PDF for a paper's LaTeX; else as it was."""
-        other = source.reading.instead(seen)
-        if other is None or not other.fetched:
-            return seen, result
-        ((_, parsed),) = parse_files([other.fetched.path], self._settings.ingest)
-        self._clear(seen)
-        return other, parsed
 
     def _clear(self, seen: Seen) -> None:
         if seen.folder:

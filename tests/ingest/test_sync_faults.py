@@ -397,8 +397,13 @@ def test_an_item_in_another_form(site: Any, sync: Callable[..., Report], tmp_pat
             path.write_text("Readable in the other form.")
             return Fetched(path, "other", "https://site/a.pdf")
 
+    class OtherIsDown(scripted.Scripted):  # type: ignore[misc, name-defined]
+        def fetch_instead(self, item: Listed, folder: Path) -> Any:
+            raise FetchError("unreachable", "the other form gave no answer")
+
     for key in "ab":
         site.edit(key, " ")
+    assert {line.key: line.reason for line in sync(connector=OtherIsDown).lines} == dict.fromkeys("ab", "unreachable")
     assert outcomes(sync(connector=TwoForms)) == {"a": "new", "b": "failed"}
     assert documents(tmp_path / "library")["a"][:2] == ("Readable in the other form.", "https://site/a.pdf")
     assert outcomes(sync(connector=TwoForms)) == {}
