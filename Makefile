@@ -5,13 +5,13 @@
 PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint chromium clean
+.PHONY: demo test lint chromium servers clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo .venv-vllm/ready
 	.venv/bin/refdesk demo
 
-test: .venv/test .venv-vllm/ready chromium lint
+test: .venv/test .venv-vllm/ready chromium servers lint
 	.venv/bin/python -m pytest
 
 lint: .venv/test
@@ -48,5 +48,9 @@ chromium:
 	    $$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends chromium fonts-liberation >/dev/null; } \
 	  || { echo "The tests need Chromium. Install it, e.g.: sudo apt-get install chromium fonts-liberation"; exit 1; }; }
 
+# The real servers that connectors are tested on, as far as they can be installed here; it says which.
+servers:
+	@tests/servers/install.sh
+
 clean:
-	rm -rf .venv .venv-vllm demo-library
+	rm -rf .venv .venv-vllm .venv-indico demo-library

@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.answer_text import answer_markdown
 from app.evidence import citations_html, passages_html
 from app.feedback import FeedbackStore
 from assistant import Assistant
+from assistant.people import Caller
 from assistant.types import Answer, Mode
 
 WAYS: dict[str, Mode | None] = {"Automatic": None, "Quote the library": "extract", "Let the LLM write": "generate"}
@@ -44,9 +46,13 @@ def show(assistant: Assistant, store: FeedbackStore) -> None:
             f"<p>Answers come from the {holds.documents:,} documents of this library, and every sentence shows the "
             "words that it rests on. What the library does not hold is not answered.</p>"
         )
+    readable = cache(lambda source, key: assistant.document(source, key) is not None)
     for turn in turns:
         with _place(turn):
-            _show_turn(turn, store)
+            if turn.answer and not all(readable(passage.source, passage.key) for passage in turn.answer.passages):
+                _show_that_it_is_gone(turn)
+            else:
+                _show_turn(turn, store)
     if turns:
         _scroll_to(turns[-1])
     with st.bottom:
@@ -55,6 +61,14 @@ def show(assistant: Assistant, store: FeedbackStore) -> None:
     if question and question.strip():
         _ask(assistant, question.strip(), WAYS[way])
         st.rerun()
+
+
+def forget_what_others_asked(asking: Caller) -> None:
+    """Empties the chat where it was another person's, or of the same person in other groups: its answers may quote
+    what may no longer be read."""
+    if st.session_state.setdefault("asking", asking) != asking:
+        st.session_state["asking"] = asking
+        st.session_state["turns"] = []
 
 
 def _ask(assistant: Assistant, question: str, mode: Mode | None) -> None:
@@ -102,6 +116,13 @@ def _show_turn(turn: Turn, store: FeedbackStore) -> None:
             return
         _show_answer(turn.answer)
         st.feedback("thumbs", key=f"feedback-{turn.id}", on_change=_keep_feedback, args=(turn.id, turn.answer, store))
+
+
+def _show_that_it_is_gone(turn: Turn) -> None:
+    with st.chat_message("user", avatar=_PERSON):
+        st.text(turn.question)
+    with st.chat_message("assistant", avatar=_DESK):
+        st.html('<p class="label">This answer is gone: a document that was read for it is no longer there for you.</p>')
 
 
 def _show_answer(answer: Answer) -> None:

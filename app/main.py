@@ -1,6 +1,7 @@
 """What Streamlit runs: opens the library once, and leads to the pages. Started by `refdesk app`.
 
-The environment says which library (REFDESK_LIBRARY) and for a caller in which groups (REFDESK_GROUPS).
+The environment says which library (REFDESK_LIBRARY) and, where nobody signs in, for a caller in which groups
+(REFDESK_GROUPS).
 """
 
 from __future__ import annotations
@@ -10,16 +11,23 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import chat, document, library, search
+from app import chat, document, library, search, sign_in
 from app.feedback import FILE, FeedbackStore
 from assistant import Assistant, LibraryNotFound, RefdeskError
-from assistant.cli_options import comma_separated
+from assistant.people import People
+from assistant.settings import load
 
 
 @st.cache_resource(show_spinner="Opening the library …")
-def opened(folder: str, groups: str) -> Assistant:
+def opened(folder: str) -> Assistant:
     """Once per process: a new generation is seen by every search, without opening again."""
-    return Assistant.open(folder).as_user(comma_separated(groups))
+    return Assistant.open(folder)
+
+
+@st.cache_resource(show_spinner=False)
+def people() -> People:
+    """Once per process, too: it notices by itself when the file of groups changes."""
+    return People(load().people)
 
 
 def main() -> None:
@@ -30,7 +38,10 @@ def main() -> None:
     st.html(here / "style.css")
     folder = os.environ.get("REFDESK_LIBRARY", "library")
     try:
-        assistant = opened(folder, os.environ.get("REFDESK_GROUPS", ""))
+        asking = sign_in.caller(people(), os.environ.get("REFDESK_GROUPS", ""))
+        sign_in.show(asking)
+        chat.forget_what_others_asked(asking)
+        assistant = opened(folder).as_user(asking.groups)
         store = FeedbackStore(Path(folder) / FILE)
         st.navigation(
             [
@@ -47,6 +58,7 @@ def main() -> None:
     except RefdeskError as error:
         st.title("The library cannot be used")
         st.text(str(error))
+        sign_in.show_way_out()
 
 
 main()

@@ -1,4 +1,5 @@
-"""Streamlit started in this process, on this machine only: there is no sign-in yet."""
+"""Streamlit started in this process. It listens on this machine only; where people sign in from others, a web server
+that speaks HTTPS stands before it."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from assistant.errors import RefdeskError
 
@@ -38,7 +40,7 @@ _OPTIONS: dict[str, Any] = {
 def serve(library: Path, port: int, groups: str) -> None:
     """Runs the app until SIGINT or SIGTERM. Call it from the main thread.
 
-    Raises RefdeskError where the port cannot be used.
+    Raises RefdeskError where the port cannot be used, SettingsError where the sign-in is not set up as it must be.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,17 +52,24 @@ def serve(library: Path, port: int, groups: str) -> None:
             ) from error
     from streamlit.web import bootstrap
 
+    from app import sign_in
+
     os.environ["REFDESK_LIBRARY"] = str(library)
     os.environ["REFDESK_GROUPS"] = groups
     options = {**_OPTIONS, "server_port": port}
     bootstrap.load_config_options(options)
+    url = f"http://localhost:{port}"
+    if section := sign_in.provider(groups):
+        url = sign_in.address(section, port)
+        options["server_allowedHosts"] = [*_OPTIONS["server_allowedHosts"], urlsplit(url).hostname]
+        bootstrap.load_config_options(options)
     for number in (signal.SIGINT, signal.SIGTERM):  # until Streamlit sets its own, which end it as quietly
         signal.signal(number, lambda *_: sys.exit(0))
-    threading.Thread(target=_announce, args=(port,), daemon=True).start()
+    threading.Thread(target=_announce, args=(port, url), daemon=True).start()
     bootstrap.run(str(_MAIN), False, [], options)
 
 
-def _announce(port: int) -> None:
+def _announce(port: int, url: str) -> None:
     """Says where the app is once it answers, so that nobody is sent there too early."""
     while True:
         asked = http.client.HTTPConnection(ADDRESS, port, timeout=5)
@@ -72,4 +81,4 @@ def _announce(port: int) -> None:
             time.sleep(0.1)
         finally:
             asked.close()
-    print(f"Refdesk is at http://localhost:{port} (Ctrl-C ends it).", flush=True)  # noqa: T201
+    print(f"Refdesk is at {url} (Ctrl-C ends it).", flush=True)  # noqa: T201

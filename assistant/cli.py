@@ -1,7 +1,8 @@
 """The command `refdesk`. Each package brings its own commands (entry points `refdesk.commands` in pyproject.toml).
 
-Exit codes of all commands: 0 done; 1 it could not be done, the message says why; 2 bad usage. `index` adds 3: some
-files failed; `llm status` adds 3: not running.
+Exit codes of all commands: 0 done; 1 it could not be done, the message says why; 2 bad usage. `index` and `sync`
+add 3: some items failed, and 4: what had vanished, or could not be read, was kept; `sync` adds 75: another run is under
+way; `llm status` adds 3: not running.
 """
 
 from __future__ import annotations
@@ -93,8 +94,10 @@ def ask(
 def status(library: LIBRARY = Path("library"), groups: AS_GROUPS = "", as_json: AS_JSON = False) -> None:
     """Say what the library holds and what became of every file."""
     from assistant.answering import library_status
+    from assistant.people import People
+    from assistant.settings import load
 
-    found = library_status(library, comma_separated(groups))
+    found = library_status(library, People(load().people).named(comma_separated(groups)))
     if as_json:
         items = [{"source": i.source, "key": i.key, "status": i.status, "reason": i.reason} for i in found.items]
         sums = {"generation": found.generation, "documents": found.documents, "chunks": found.chunks}
@@ -108,8 +111,12 @@ def status(library: LIBRARY = Path("library"), groups: AS_GROUPS = "", as_json: 
 
 def _open(library: Path, groups: str) -> Assistant:
     from assistant.answering import Assistant
+    from assistant.people import People
+    from assistant.settings import load
 
-    return Assistant.open(library).as_user(comma_separated(groups))
+    settings = load()
+    held = People(settings.people).named(comma_separated(groups))
+    return Assistant.open(library, settings).as_user(held)
 
 
 def _require_text(question: str) -> None:

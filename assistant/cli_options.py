@@ -15,7 +15,12 @@ LIBRARY = Annotated[
 ]
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 AS_GROUPS = Annotated[
-    str, typer.Option("--as", metavar="GROUP,...", help="Groups of the person who asks; everyone is in `everyone`.")
+    str,
+    typer.Option(
+        "--as",
+        metavar="GROUP,...",
+        help="Who asks: groups, or `user:NAME`, with the groups that `people.groups_file` adds to them.",
+    ),
 ]
 SOURCES = Annotated[list[str], typer.Option("--source", help="Only documents of this source; may be repeated.")]
 MODE = Annotated[

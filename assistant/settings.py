@@ -7,10 +7,12 @@ An unknown section or key is an error.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from assistant.errors import SettingsError
@@ -92,6 +94,19 @@ class IngestSettings(_Section):
     e.g. `".json" = "llama_index.core.readers.json.JSONReader"`."""
 
 
+class PeopleSettings(_Section):
+    groups_file: str = ""
+    """A TOML file that says who is in which group, read again when it changes. Below `[groups]`: group -> its members,
+    which are persons (`user:NAME`) or groups. A person, too, can have members: who counts as that person."""
+    name_claim: str = "preferred_username"
+    """The claim of a sign-in that names the person, as sources name them. The provider must give a name to one person
+    only, and must not let people choose it."""
+    groups_claim: str = "groups"
+    """The claim that lists the person's groups, by name or, if it is inside others, by a path with dots."""
+    claims_hours: float = Field(12, gt=0, allow_inf_nan=False)
+    """A sign-in that is older counts as none, so that a group that the provider took away does not live on."""
+
+
 class Settings(BaseSettings):
     """All settings, checked; raises SettingsError through `load`."""
 
@@ -104,6 +119,7 @@ class Settings(BaseSettings):
     answer: AnswerSettings = AnswerSettings()
     llm: LLMSettings = LLMSettings()
     ingest: IngestSettings = IngestSettings()
+    people: PeopleSettings = PeopleSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What `refdesk sync` reads: name -> section. What may stand in it, `ingest.connectors` says, a module a kind."""
 
@@ -122,14 +138,40 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """The settings of this working directory and environment.
 
-    Raises SettingsError that names each wrong key, its value and where it may come from.
+    Raises SettingsError that names each wrong key and where it may come from.
     """
     try:
         return Settings()
     except ValueError as error:  # of pydantic, and of TOML that is none
+        wrong = what_is_wrong(error, Settings) if isinstance(error, ValidationError) else error
         raise SettingsError(
-            f"The settings ({Path(FILE).resolve()} and REFDESK_* variables) are wrong: {error}"
-        ) from error
+            f"The settings ({Path(FILE).resolve()} and REFDESK_* variables) are wrong: {wrong}"
+        ) from None
+
+
+def what_is_wrong(error: ValidationError, model: type[BaseModel]) -> str:
+    """What `model` refused, key by key in plain words; never a value, which may be a secret in a wrong place."""
+    return "; ".join(_said(found, model) for found in error.errors(include_url=False, include_input=False))
+
+
+def _said(found: Mapping[str, Any], model: type[BaseModel]) -> str:
+    *sections, key = map(str, found["loc"]) if found["loc"] else ("",)
+    where = ".".join([*sections, key])
+    match found["type"]:
+        case "extra_forbidden":
+            for section in sections:
+                model = cast(type[BaseModel], model.model_fields[section].annotation)
+            near = get_close_matches(key, model.model_fields, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(model.model_fields)}"
+            return f"{where} is unknown; {meant}"
+        case "missing":
+            return f"{where} is missing"
+        case "tuple_type":
+            return f'{where} is to be a list, with brackets: ["one", "two"]'
+        case "dict_type":
+            return f"{where} is to be a section of its own, [{where}{'.NAME' if not sections else ''}]"
+    said = found["msg"].removeprefix("Value error, ").replace("Input should be", "is to be")
+    return f"{where} {said}" if said.startswith("is to be") else f"{where}: {said}" if where else said
 
 
 def cache_folder() -> Path:

@@ -6,22 +6,13 @@ collaboration. A person is a group of one, `user:NAME`.
 
 from __future__ import annotations
 
-from assistant.types import EVERYONE, PERSON, PUBLIC, SIGNED_IN, Access
+from assistant.people import group, person
+from assistant.types import EVERYONE, PUBLIC, SIGNED_IN, Access
 
 NOBODY = Access(())
 """The rule for what a source does not tell."""
 
 __all__ = ["EVERYONE", "NOBODY", "PUBLIC", "SIGNED_IN", "both", "group", "person"]
-
-
-def group(name: str) -> str:
-    """A source's group as one of ours. One that is called like ours, but is not, becomes `group:NAME`."""
-    return f"group:{name}" if name in (EVERYONE, SIGNED_IN) or name.startswith((PERSON, "group:")) else name
-
-
-def person(name: str) -> str:
-    """A single person, by the name under which they sign in."""
-    return PERSON + name
 
 
 def both(*rules: Access) -> Access:

@@ -28,6 +28,26 @@ _ALLOW_DELETIONS = Annotated[
     bool, typer.Option("--allow-deletions", help="Remove what has vanished, however much it is.")
 ]
 
+_SOURCES = Annotated[
+    list[str], typer.Option("--source", help="The name of a source, to read only this one; may be repeated.")
+]
+_FULL = Annotated[
+    bool,
+    typer.Option("--full", help="Ask for all items, also where a source can say what changed since the last run."),
+]
+_DRY_RUN = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be new, changed or removed; fetch and write nothing.")
+]
+_METRICS = Annotated[
+    Path | None,
+    typer.Option(help="Also write what was done into this file, NAME.prom, for Prometheus' node exporter."),
+]
+_INSTALL_CRON = Annotated[
+    bool,
+    typer.Option("--install-cron", help="Read nothing now, but put a line into your crontab that runs this command."),
+]
+_SCHEDULE = Annotated[str, typer.Option(help="With --install-cron: when, in five fields as in a crontab.")]
+
 
 @commands.command()
 def index(
@@ -42,8 +62,11 @@ def index(
 ) -> None:
     """Read documents into a library; run again, it touches only what changed.
 
-    Exit code 0: all read; 3: some files failed, the rest is indexed; 4: all files of a source have vanished, and were
-    kept; 2: bad usage; 1: nothing was done.
+    Exit code 0: all was read.
+    3: some files failed, the rest is indexed.
+    4: all files of a folder have vanished; what they held was kept.
+    2: the command line is wrong.
+    1: it could not be done, and standard error says why.
     """
     from assistant.types import Access
     from ingest.progress import shown_progress
@@ -70,24 +93,26 @@ def index(
 @commands.command()
 def sync(
     library: LIBRARY = Path("library"),
-    sources: Annotated[list[str], typer.Option("--source", help="Only this source; may be repeated.")] = [],  # noqa: B006
-    full: Annotated[bool, typer.Option("--full", help="List all items, not only what changed.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    sources: _SOURCES = [],  # noqa: B006  (typer copies it)
+    full: _FULL = False,
+    dry_run: _DRY_RUN = False,
     retry: _RETRY = False,
     allow_deletions: _ALLOW_DELETIONS = False,
-    metrics: Annotated[
-        Path | None, typer.Option(help="Write metrics for Prometheus' textfile collector into this .prom file.")
-    ] = None,
-    install_cron: Annotated[
-        bool, typer.Option("--install-cron", help="Do not read anything, but make cron do it, by `--schedule`.")
+    metrics: _METRICS = None,
+    install_cron: _INSTALL_CRON = False,
+    schedule: _SCHEDULE = "17 * * * *",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON lines, as happens anyway where the output is no terminal.")
     ] = False,
-    schedule: Annotated[str, typer.Option(help="When, in the words of crontab; with --install-cron.")] = "17 * * * *",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines; so too where no terminal is.")] = False,
 ) -> None:
     """Bring the library up to date with the sources that `refdesk.toml` lists.
 
-    Exit code 0: all read; 3: some items failed; 4: a source could not be read, or too much of it had vanished; 75:
-    another run is under way; 2: bad usage; 1: nothing was done.
+    Exit code 0: all was read.
+    3: some items failed, the rest is in the library.
+    4: a source was not read to its end, or more of it had vanished than a run may remove; what it held was kept.
+    75: another run is under way.
+    2: the command line is wrong.
+    1: it could not be done, and standard error says why.
     """
     from assistant.errors import LibraryLocked
     from assistant.settings import load
@@ -120,10 +145,10 @@ def sync(
         raise typer.Exit(LOCKED) from error
     code = _exit_code(report)
     if as_json:
-        for line in json_summary(report, code):
+        for line in json_summary(report, code, dry_run=dry_run):
             _say(line)
     else:
-        _print(report, library)
+        _print(report, library, dry_run=dry_run)
     if metrics and not dry_run:
         write_metrics(report, code, metrics)
     raise typer.Exit(code)
@@ -146,9 +171,13 @@ def _sums(source: SourceReport) -> str:
     said = [f"{count} {outcome}" for outcome in OUTCOMES if (count := source.counts.get(outcome, 0))]
     if source.access_changed:
         said.append(f"{source.access_changed} with other readers")
-    line = f"{source.source}: {', '.join(said) or 'nothing'}; {source.seconds:.1f} s."
+    if source.nobodys:
+        said.append(f"{source.nobodys} that nobody may read")
+    said = said or ["nothing was read" if source.error else "nothing changed"]
+    line = f"{source.source}: {', '.join(said)}; {source.seconds:.1f} s."
     if source.error:
-        line += f" It could not be read to its end, and nothing was removed. {source.error}"
+        line += f" It was not read to its end: {source.error}"
+        line += "" if "removed" in source.error else " (Nothing was removed.)"
     if source.held_back:
         line += (
             f" {source.held_back} items have vanished. They were kept: that is more than a run may remove. If they are "
@@ -157,7 +186,7 @@ def _sums(source: SourceReport) -> str:
     return line
 
 
-def _print(report: Report, library: Path) -> None:
+def _print(report: Report, library: Path, *, dry_run: bool = False) -> None:
     """One line an item that was read, refused or removed, the refused ones last; then a line a source, and the sums."""
     from rich.console import Console
     from rich.markup import escape
@@ -168,13 +197,16 @@ def _print(report: Report, library: Path) -> None:
     console = Console()
     table = Table("", "source", "item", "why", box=None, pad_edge=False)
     for line in sorted(report.lines, key=lambda line: OUTCOMES.index(line.outcome)):
-        why = f"{line.chunks} chunks" if line.chunks else ""
+        why = f"{line.chunks} chunk{'s' * (line.chunks > 1)}" if line.chunks else ""
         why = f"{line.reason}: {line.detail}".strip(": ") or why
         table.add_row(line.outcome, escape(line.source), escape(line.key), escape(" ".join(why.split())[:160]))
     if table.row_count:
         console.print(table)
     for source in report.sources:
         console.print(_sums(source), markup=False, highlight=False, soft_wrap=True)
+    if dry_run:
+        console.print("This was a dry run: nothing was fetched, and the library is as it was.")
+        return
     console.print(
         f"{report.embedded} chunks embedded, {report.seconds:.1f} s. Library {library}, generation "
         f"{report.generation}.",

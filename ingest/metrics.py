@@ -11,10 +11,11 @@ from assistant.errors import RefdeskError
 if TYPE_CHECKING:
     from ingest.report import Report
 
-_GAUGES = {
+GAUGES = {
     "refdesk_sync_items": "Items of the last run by what became of them.",
     "refdesk_sync_access_changed": "Items of the last run that other people than before may read.",
     "refdesk_sync_held_back": "Items that vanished, but were too many to be removed without --allow-deletions.",
+    "refdesk_sync_nobodys": "Documents that nobody may read, because the source does not say who may.",
     "refdesk_sync_requests": "HTTP requests of the last run.",
     "refdesk_sync_seconds": "Wall time of the last run.",
     "refdesk_sync_up": "1 if the source was read to its end, else 0.",
@@ -32,13 +33,14 @@ def write_metrics(report: Report, exit_code: int, file: Path) -> None:
     registry = CollectorRegistry()
     gauges = {
         name: Gauge(name, text, ["source", "outcome"] if name.endswith("_items") else ["source"], registry=registry)
-        for name, text in _GAUGES.items()
+        for name, text in GAUGES.items()
     }
     for source in report.sources:
         for outcome, count in source.counts.items():
             gauges["refdesk_sync_items"].labels(source.source, outcome).set(count)
         gauges["refdesk_sync_access_changed"].labels(source.source).set(source.access_changed)
         gauges["refdesk_sync_held_back"].labels(source.source).set(source.held_back)
+        gauges["refdesk_sync_nobodys"].labels(source.source).set(source.nobodys)
         gauges["refdesk_sync_requests"].labels(source.source).set(source.requests)
         gauges["refdesk_sync_seconds"].labels(source.source).set(source.seconds)
         gauges["refdesk_sync_up"].labels(source.source).set(source.trusted)

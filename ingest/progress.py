@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ingest.sync import Progress
 
 _LINE_SECONDS = 15.0
-_TOLD = frozenset({"failed", "removed", "moved"})
-"""Outcomes that are worth a JSON line each; the others are only counted."""
+_TOLD = frozenset({"failed", "removed"})
+"""Outcomes that are worth a JSON line each, at once; "moved" is known for certain at the end only."""
 
 
 @contextmanager
@@ -40,29 +40,40 @@ def shown_progress() -> Iterator[Progress]:
 
 
 def json_progress(say: Callable[[str], None]) -> Progress:
-    """JSON lines for a log: what failed, was moved or removed, and now and then how far the run is."""
+    """JSON lines for a log: what failed, was removed or got other readers, and now and then how far the run is."""
 
-    def event(kind: str, **values: Any) -> None:
-        time_now = datetime.now(UTC).isoformat(timespec="seconds")
-        say(json.dumps({"time": time_now, "event": kind, **values}, ensure_ascii=False))
+    def show_progress(done: int, seen: int, line: Line) -> None:
+        say(_event("progress", source=line.source, done=done, seen=seen))
 
-    now_and_then = _now_and_then(lambda done, seen, line: event("progress", source=line.source, done=done, seen=seen))
+    now_and_then = _now_and_then(show_progress)
 
     def show(done: int, seen: int, line: Line) -> None:
-        if line.outcome in _TOLD or line.access_changed:
-            event("item", **asdict(line))
+        if _is_told(line):
+            say(_event("item", **asdict(line)))
         now_and_then(done, seen, line)
 
     return show
 
 
-def json_summary(report: Report, exit_code: int) -> Iterator[str]:
-    """A JSON line for each source, then one for the run."""
-    time_now = datetime.now(UTC).isoformat(timespec="seconds")
+def json_summary(report: Report, exit_code: int, *, dry_run: bool) -> Iterator[str]:
+    """A JSON line for each item that was not told at once (those that moved; in a dry run, all that would be touched),
+    then for each source, then one for the run."""
+    for line in report.lines:
+        if (dry_run or line.outcome == "moved") and not _is_told(line):
+            yield _event("item", **asdict(line))
     for source in report.sources:
-        yield json.dumps({"time": time_now, "event": "source", **asdict(source)}, ensure_ascii=False)
-    end = {"generation": report.generation, "embedded": report.embedded, "seconds": round(report.seconds, 3)}
-    yield json.dumps({"time": time_now, "event": "end", "exit_code": exit_code, **end})
+        yield _event("source", **asdict(source))
+    sums = {"generation": report.generation, "embedded": report.embedded, "seconds": round(report.seconds, 3)}
+    yield _event("end", exit_code=exit_code, dry_run=dry_run, **sums)
+
+
+def _is_told(line: Line) -> bool:
+    return line.outcome in _TOLD or line.access_changed
+
+
+def _event(kind: str, **values: Any) -> str:
+    time_now = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps({"time": time_now, "event": kind, **values}, ensure_ascii=False)
 
 
 def _now_and_then(show: Progress) -> Progress:

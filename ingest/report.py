@@ -32,6 +32,7 @@ class SourceReport:
     `counts` has the number of items for each outcome, `access_changed` of those that other people than before may read.
     `error` says why the source could not be read to its end, "" if it was; nothing was removed then. `held_back` is the
     number of items that had vanished, but were too many to be removed. `requests` were made over HTTP, in `seconds`.
+    `nobodys` is the number of its documents that nobody may read, because the source does not say who may.
     `last_success` is when the source was last read to its end, this run included (ISO 8601), "" for never.
     """
 
@@ -39,6 +40,7 @@ class SourceReport:
     counts: dict[Outcome, int]
     access_changed: int = 0
     held_back: int = 0
+    nobodys: int = 0
     requests: int = 0
     seconds: float = 0.0
     error: str = ""

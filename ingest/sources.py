@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from assistant.errors import SettingsError
-from assistant.settings import FILE, Settings
+from assistant.settings import FILE, Settings, what_is_wrong
 from assistant.types import Access
 from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
 
-_CLASSES = {
-    "arxiv": "Arxiv",
-    "confluence": "Confluence",
-    "confluence_export": "ConfluenceExport",
-    "folder": "Folder",
-    "git": "Git",
-    "indico": "Indico",
-    "inspire": "Inspire",
-    "llama_index": "LlamaIndex",
-    "mediawiki": "MediaWiki",
-    "mediawiki_dump": "MediaWikiDump",
-    "oai": "OAI",
-    "twiki": "Twiki",
-    "twiki_folder": "TwikiFolder",
-    "web": "Site",
-    "webdav": "WebDav",
+KINDS = {
+    "arxiv": "arxiv.Arxiv",
+    "confluence": "confluence.Confluence",
+    "confluence_export": "confluence.ConfluenceExport",
+    "folder": "folder.Folder",
+    "git": "git.Git",
+    "indico": "indico.Indico",
+    "inspire": "inspire.Inspire",
+    "llama_index": "llama_index.LlamaIndex",
+    "mediawiki": "mediawiki.MediaWiki",
+    "mediawiki_dump": "mediawiki.MediaWikiDump",
+    "oai": "oai.OAI",
+    "twiki": "twiki.Twiki",
+    "twiki_folder": "twiki.TwikiFolder",
+    "web": "web.Site",
+    "webdav": "webdav.WebDav",
 }
-"""Kind, which is also the module's name -> class of the connector; the class of its options ends in `Options`."""
+"""Kind -> its module among the connectors, and the class there; that of its options has `Options` behind its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,10 @@ def sources_of(settings: Settings, only: tuple[str, ...] = ()) -> list[Source]:
     Raises SettingsError where there is none, for a section with what is wrong in it, and for a name that is not there.
     """
     if not settings.sources:
-        raise SettingsError(f'No source is listed. Add one to {FILE}, for example: [sources.docs] with kind = "folder"')
+        raise SettingsError(
+            f"No source is listed. Add one to {Path(FILE).resolve()}, for example: [sources.docs] with "
+            'kind = "folder", path = "docs" and readers = ["everyone"]'
+        )
     unknown = sorted(set(only) - settings.sources.keys())
     if unknown:
         raise SettingsError(
@@ -88,24 +93,29 @@ def sources_of(settings: Settings, only: tuple[str, ...] = ()) -> list[Source]:
 
 
 def _source(name: str, table: Mapping[str, Any]) -> Source:
-    kind = table.get("kind")
-    if kind not in _CLASSES:
-        raise SettingsError(f"[sources.{name}] has kind = {kind!r}. The kinds are: {', '.join(sorted(_CLASSES))}")
-    connector, options = _classes(kind)
+    kind = table.get("kind", "")
+    if kind not in KINDS:
+        near = get_close_matches(str(kind), KINDS, n=1)
+        has = f"has the kind {kind!r}, which is unknown" if kind else "has no kind"
+        meant = f"Did you mean {near[0]!r}?" if near else f"The kinds are: {', '.join(sorted(KINDS))}"
+        raise SettingsError(f"[sources.{name}] {has}. {meant}")
+    connector, options = classes_of(kind)
     try:
         source = Source(name, options(**table), connector)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"[sources.{name}] is wrong: {wrong}") from error
+        raise SettingsError(f"[sources.{name}] is wrong: {what_is_wrong(error, options)}") from None
     if not connector.has_rules and source.options.readers is None:
         raise SettingsError(
             f"[sources.{name}] must say who may read it, because a source of kind {kind} does not: "
             'readers = ["atlas"], or readers = ["everyone"]'
         )
+    if source.options.readers == ():
+        raise SettingsError(f"[sources.{name}] has readers = [], which lets nobody read it. Name at least one group.")
     return source
 
 
-def _classes(kind: str) -> tuple[type[Connector], type[SourceOptions]]:
-    module = import_module(f"ingest.connectors.{kind}")
-    name = _CLASSES[kind]
+def classes_of(kind: str) -> tuple[type[Connector], type[SourceOptions]]:
+    """What reads sources of this kind, which is one of KINDS, and what their sections may say."""
+    where, _, name = KINDS[kind].partition(".")
+    module = import_module(f"ingest.connectors.{where}")
     return getattr(module, name), getattr(module, f"{name}Options")

@@ -65,7 +65,7 @@ NETWORK = {
     "websockets",
     "xmlrpc",
 }
-CONNECTS = {"ingest/answer.py", "ingest/connection.py", "ingest/fetch.py"}
+CONNECTS = {"ingest/fetch/answer.py", "ingest/fetch/connection.py", "ingest/fetch/client.py"}
 
 
 def imported(file: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -13,6 +14,12 @@ import typer
 from typer.main import get_command
 
 from assistant.cli import commands
+from assistant.settings import Settings
+from ingest.connectors.connector import Connector
+from ingest.connectors.options import ServerOptions, SourceOptions, WebOptions
+from ingest.metrics import GAUGES
+from ingest.report import OUTCOMES, Line, SourceReport
+from ingest.sources import KINDS, classes_of, sources_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,7 +57,8 @@ def test_the_tree_is_the_tree() -> None:
 
 def command_lines() -> list[str]:
     lines = [line.split("  #")[0].strip() for block in blocks("bash") for line in block.splitlines()]
-    return [line for line in lines if line.startswith("refdesk ")]
+    started = [line for block in blocks("ini") for line in re.findall(r"^ExecStart=/.*/(refdesk .*)$", block, re.M)]
+    return [line for line in lines if line.startswith("refdesk ")] + started
 
 
 @pytest.mark.parametrize("line", command_lines())
@@ -65,6 +73,60 @@ def test_commands_exist(line: str) -> None:
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.get_params(context) for option in parameter.opts}
     assert {word for word in words if re.match(r"--?[a-z]", word)} <= known
+
+
+def chapter(title: str) -> str:
+    """What stands below a heading `### title`, up to the next one."""
+    (found,) = re.findall(rf"^### {title}\n(.*?)^##", README, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def test_sources_in_settings_are_accepted() -> None:
+    sources = [block for block in map(tomllib.loads, blocks("toml")) if "sources" in block]
+    assert sources
+    for block in sources:
+        assert {source.name for source in sources_of(Settings(**block))} == block["sources"].keys()
+
+
+def test_a_section_shows_every_option_that_kinds_share() -> None:
+    (section, *_) = [block["sources"] for block in map(tomllib.loads, blocks("toml")) if "sources" in block]
+    (table,) = section.values()
+    assert table.keys() | {"secret_file"} == WebOptions.model_fields.keys()
+    assert "`secret_file`" in chapter("Sources")
+    for name, field in WebOptions.model_fields.items():
+        if isinstance(field.default, float) and table[name] != field.default:
+            pytest.fail(f"{name} = {table[name]} in the README, but {field.default} by default")
+    assert table["full_hours"] == Connector.full_hours
+
+
+def rows() -> dict[str, tuple[str, str]]:
+    """Kind -> who may read, own options, as the table has it."""
+    found = re.findall(r"^\| `(\w+)` \| [^|]* \| ([^|]*) \| ([^|]*) \|$", chapter("Sources"), re.MULTILINE)
+    return {kind: (rules, own) for kind, rules, own in found}
+
+
+def test_every_kind_of_source_is_in_the_table() -> None:
+    assert rows().keys() == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_has_every_option_of_a_kind(kind: str) -> None:
+    connector, options = classes_of(kind)
+    rules, own = rows()[kind]
+    assert ("**`readers`**" in rules) == (not connector.has_rules)
+    shared = next(base for base in (WebOptions, ServerOptions, SourceOptions) if issubclass(options, base))
+    fields = {name: field for name, field in options.model_fields.items() if name not in shared.model_fields}
+    assert set(re.findall(r"`(\w+)`", own)) == fields.keys()
+    needed = {name for name, field in fields.items() if field.is_required()}
+    one_of = {"query", "ids"} if kind == "arxiv" else set()
+    assert set(re.findall(r"\*\*`(\w+)`\*\*", own)) == needed | one_of
+
+
+def test_what_sync_prints_and_measures_is_named() -> None:
+    words = set(re.findall(r"\w+", chapter("Keeping up to date")))
+    assert set(OUTCOMES) <= words
+    assert {*Line.__dataclass_fields__, *SourceReport.__dataclass_fields__} <= words
+    assert set(GAUGES) <= words
 
 
 def test_make_targets_exist() -> None:

@@ -1,4 +1,4 @@
-"""`refdesk verify`, `rollback` and `migrate`: looking after a library."""
+"""`refdesk verify`, `rollback`, `forget` and `migrate`: looking after a library."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -39,6 +40,23 @@ def rollback(library: LIBRARY = Path("library")) -> None:
 
     generation = Library.open(library).rollback()
     print(f"The library {library} shows generation {generation} again. The next `refdesk index` brings it up to date.")
+
+
+@commands.command()
+def forget(
+    source: Annotated[str, typer.Argument(help="The name of the source, as `refdesk search` shows it.")],
+    library: LIBRARY = Path("library"),
+) -> None:
+    """Remove all that the library holds of a source, such as one that `refdesk.toml` lists no longer."""
+    from assistant.embed import open_embedder
+    from assistant.library import Library
+    from assistant.settings import load
+
+    opened = Library.open(library)
+    with opened.writer(open_embedder(load().embedder, opened.made_with[1])) as writer:
+        items = writer.forget_source(source)
+        generation = writer.publish()
+    print(f"{items} items of {source} were removed. Library {library}, generation {generation}.")
 
 
 @commands.command()

@@ -97,6 +97,20 @@ class Writer:
                 f"{row[1]}. Give it another name, or the old one back."
             )
 
+    def forget_source(self, source: str) -> int:
+        """Removes all items of a source, and its name; returns how many there were. Raises SourceError where it is
+        not known."""
+        row = self._connection.execute("SELECT 1 FROM source WHERE name = ?", (source,)).fetchone()
+        if row is None:
+            names = [str(name) for (name,) in self._connection.execute("SELECT name FROM source ORDER BY name")]
+            there = ", ".join(names) or "none"
+            raise SourceError(f"The library {self._folder} knows no source {source}. It knows: {there}.")
+        known = self.known(source)
+        for key in known:
+            self.remove(source, key)
+        self._connection.execute("DELETE FROM source WHERE name = ?", (source,))
+        return len(known)
+
     def state(self, source: str) -> str:
         """What `set_state` noted of a source, "" if nothing."""
         return catalog.source_state(self._connection, source)
@@ -109,6 +123,14 @@ class Writer:
     def known(self, source: str) -> dict[str, tuple[Item, Access]]:
         """What the last run knew of a source's items, and who may know of them, by key."""
         return catalog.known_items(self._connection, source)
+
+    def count(self, source: str, access: Access) -> int:
+        """How many documents of a source stand on the shelf of this rule."""
+        ((found,),) = self._connection.execute(
+            "SELECT count(*) FROM document WHERE died IS NULL AND source = ? AND shelf = ?",
+            (source, self._shelf(access)),
+        )
+        return int(found)
 
     def document(self, source: str, key: str) -> tuple[Document, list[Chunk]] | None:
         """The document of this item as it stands in this run, and its chunks."""

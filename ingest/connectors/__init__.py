@@ -1,1 +1,1 @@
-"""Connectors: one file per kind of source."""
+"""Connectors: one file or folder per kind of source."""

@@ -84,6 +84,9 @@ class Connector(Protocol):
     """Whether the secret goes along with each request; False where the connector signs in itself."""
     at_once: ClassVar[int] = 4
     """Items that are fetched at the same time."""
+    remote: ClassVar[bool] = True
+    """Whether what it says may be wrong for a moment: an item that can be read no longer is then kept until the source
+    has said the same twice."""
     has_rules: ClassVar[bool] = True
     """Whether the source says who may read its items, or anybody may; else the settings must name `readers`."""
     full_hours: ClassVar[float] = 168.0

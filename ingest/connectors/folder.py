@@ -37,6 +37,7 @@ class Folder(Connector):
     """
 
     at_once: ClassVar[int] = 1
+    remote: ClassVar[bool] = False
     has_rules: ClassVar[bool] = False
 
     def __init__(self, options: FolderOptions, client: None = None) -> None:

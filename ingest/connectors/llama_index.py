@@ -57,6 +57,7 @@ class LlamaIndex(Connector):
     is known by its content. It has no rules about readers: who may read is what `readers` says.
     """
 
+    remote: ClassVar[bool] = False
     at_once: ClassVar[int] = 1
     has_rules: ClassVar[bool] = False
 

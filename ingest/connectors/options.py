@@ -51,3 +51,7 @@ class WebOptions(ServerOptions):
     """Longest time for one answer, from the request to its last byte."""
     retry_seconds: float = Field(1.0, ge=0)
     """Pause before a request is repeated for the first time; it doubles each time, three times at most."""
+
+    def basic(self, secret: str) -> tuple[str, str] | None:
+        """User and password to sign in with; None where the secret is a bearer token."""
+        return (self.user, secret) if self.user else None

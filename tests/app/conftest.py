@@ -79,13 +79,17 @@ def running_app() -> StartApp:
 
 
 @contextmanager
-def _running_app(library: Path, llm_url: str = "http://127.0.0.1:9/v1") -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The app's address and process, once it listens. Ends it by SIGTERM, and sees that nothing of it is left."""
+def _running_app(
+    library: Path, llm_url: str = "http://127.0.0.1:9/v1", folder: Path | None = None, **settings: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The app's address and process, started in `folder`, once it listens. Ends it by SIGTERM, and sees that nothing
+    of it is left."""
     port = _free_port()
     process = subprocess.Popen(
         [REFDESK, "app", "--library", library, "--port", str(port)],
         # A busy machine may need longer than a person would wait for a server that is there.
-        env={**os.environ, "REFDESK_LLM__URL": llm_url, "REFDESK_LLM__CONNECT_SECONDS": "60"},
+        env={**os.environ, "REFDESK_LLM__URL": llm_url, "REFDESK_LLM__CONNECT_SECONDS": "60", **settings},
+        cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -113,6 +117,11 @@ def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> int:
+    return _free_port()
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 REFDESK = Path(sys.executable).with_name("refdesk")
-PASSAGE = {"rank", "score", "title", "source", "key", "url", "page", "section", "start", "end", "text"}
+PASSAGE = {"rank", "score", "title", "source", "key", "url", "page", "section", "start", "end", "text", "status"}
 CITATION = {"number", "sentence", "quote", "support", "title", "source", "key", "revision", "url", "page"}
-SPAN = {"section", "start", "end"}
+SPAN = {"section", "start", "end", "status"}
 
 
 def refdesk(*arguments: str | Path | bytes, **more: str) -> subprocess.CompletedProcess[str]:
@@ -149,6 +149,19 @@ def test_groups(documents: Path, tmp_path: Path) -> None:
     for group in ("board", "it", "cms,it"):
         found = answer_of(refdesk("search", "choir", "--json", "--library", library, "--as", group))
         assert len(found["passages"]) == 1
+    groups = tmp_path / "groups.toml"
+    groups.write_text('[groups]\nboard = ["chairs"]\nchairs = ["user:anne"]\n')
+    anne = ("--library", library, "--as", "user:anne")
+    known = {"REFDESK_PEOPLE__GROUPS_FILE": str(groups)}
+    assert len(answer_of(refdesk("search", "choir", "--json", *anne, **known))["passages"]) == 1
+    assert answer_of(refdesk("ask", "When does the choir rehearse?", "--json", *anne, **known))["answered"]
+    assert answer_of(refdesk("status", "--json", *anne, **known))["documents"] == 1
+    assert answer_of(refdesk("status", "--json", *anne))["documents"] == 0
+    groups.unlink()
+    for command in (["status"], ["search", "choir"]):
+        gone = refdesk(*command, *anne, **known)
+        assert gone.returncode == 1
+        assert_one_line(gone, str(groups), "people.groups_file")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.errors import ParseError
-from ingest.archive import unpack
+from ingest.fetch.archive import unpack
 
 PAPER = {"paper.tex": b"\\documentclass{article}", "figures/fit.eps": bytes(range(256)) * 40, "./notes.md": b"# Notes"}
 AS_WRITTEN = {"paper.tex": PAPER["paper.tex"], "figures/fit.eps": PAPER["figures/fit.eps"], "notes.md": b"# Notes"}
@@ -231,7 +231,7 @@ def test_a_header_of_a_tar_does_not_fill_the_memory(tmp_path: Path) -> None:
         for _ in range(200):
             stream.write(b"a" * 1_000_000)
     code = (
-        "import sys; from pathlib import Path; from ingest.archive import unpack\n"
+        "import sys; from pathlib import Path; from ingest.fetch.archive import unpack\n"
         "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]), most_mb=50, most_files=10)\n"
         "except Exception as error: print(error)"
     )

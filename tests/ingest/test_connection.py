@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.errors import FetchError
-from ingest.connection import CheckedBackend, Deadline, addresses, is_public
+from ingest.fetch.connection import CheckedBackend, Deadline, addresses, is_public
 
 PUBLIC = ["8.8.8.8", "188.184.9.235", "172.15.255.255", "172.32.0.1", "2001:1458:d00:1::100:62", "2606:2800:220:1::1"]
 INSIDE = [
@@ -159,7 +159,7 @@ def test_the_next_address_is_tried(listening: socket.socket, monkeypatch: pytest
         return connect(self, host, *arguments)
 
     monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", watched)
-    monkeypatch.setattr("ingest.connection.addresses", lambda *given: ["127.0.0.9", "127.0.0.1"])
+    monkeypatch.setattr("ingest.fetch.connection.addresses", lambda *given: ["127.0.0.9", "127.0.0.1"])
     deadline = Deadline()
     deadline.at = time.monotonic() + 8
     stream = CheckedBackend((), deadline).connect_tcp("wiki.example", port, 60)

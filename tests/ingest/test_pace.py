@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import pace as module
-from ingest.pace import Pace
+from ingest.fetch import pace as module
+from ingest.fetch.pace import Pace
 
 
 class Clock:

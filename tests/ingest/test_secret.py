@@ -9,7 +9,7 @@ import pytest
 
 from assistant.errors import SettingsError
 from ingest.connectors.options import WebOptions
-from ingest.secret import secret_of
+from ingest.fetch.secret import secret_of
 
 
 def options(**more: str) -> WebOptions:
@@ -59,6 +59,7 @@ def test_what_is_missing_or_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "WIKI" in refused(options(secret_env="WIKI"))
     monkeypatch.setenv("WIKI", " \n")
     assert "WIKI" in refused(options(secret_env="WIKI"))
+    assert "not the secret" in refused(options(secret_env="hunter2"))
     assert "No such file" in refused(options(secret_file=str(tmp_path / "nothing")))
     assert "directory" in refused(options(secret_file=str(private_folder(tmp_path))))
     assert "empty" in refused(options(secret_file=str(private(tmp_path / "empty", b"\n"))))

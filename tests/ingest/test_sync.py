@@ -13,7 +13,8 @@ from assistant import Assistant
 from assistant.errors import LibraryLocked, SourceError
 from assistant.library import Library
 from assistant.types import PUBLIC, Access, Document
-from ingest.sync import Report, build_library
+from ingest.report import Report
+from ingest.sync import build_library
 
 Build = Callable[..., Report]
 

@@ -62,7 +62,7 @@ def test_a_run_in_cron(place: Path) -> None:
     second = refdesk(place, "sync")
     assert second.returncode == 3
     told = {event["key"]: event["outcome"] for event in events(second, "item")}
-    assert told == {"broken.pdf": "failed"}
+    assert told == {"broken.pdf": "failed", "singers.md": "moved"}
     assert events(second, "source")[0]["counts"]["moved"] == 1
 
     (place / "minutes").rename(place / "away")
@@ -79,7 +79,11 @@ def test_a_run_in_cron(place: Path) -> None:
 def test_only_one_source_and_a_dry_run(place: Path) -> None:
     dry = refdesk(place, "sync", "--dry-run", "--source", "minutes")
     assert dry.returncode == 0
-    assert [event["source"] for event in events(dry, "source")] == ["minutes"]
+    (told,) = events(dry, "item")
+    assert (told["key"], told["outcome"]) == ("one.md", "new")
+    (minutes,) = events(dry, "source")
+    assert (minutes["source"], minutes["last_success"]) == ("minutes", "")
+    assert events(dry, "end")[0]["dry_run"] is True
     assert not (place / "library").exists()
     assert refdesk(place, "sync", "--source", "minuets").stderr.startswith("refdesk: There is no source minuets.")
 
@@ -98,6 +102,29 @@ def test_without_sources(place: Path) -> None:
     refused = refdesk(place, "sync")
     assert refused.returncode == 1
     assert "[sources.docs]" in refused.stderr
+
+
+def test_a_wrong_source_stops_no_other(place: Path) -> None:
+    with (place / "refdesk.toml").open("a") as settings:
+        settings.write('[sources.chat]\nkind = "llama_index"\nreader = "nobody.Has"\nreaders = ["everyone"]\n')
+    said = refdesk(place, "sync")
+    assert said.returncode == 4
+    assert "nobody.Has" in events(said, "source")[2]["error"]
+    assert events(said, "source")[0]["counts"]["new"] == 2
+
+
+def test_settings_that_are_wrong_do_not_show_what_may_be_a_secret(place: Path) -> None:
+    for wrong, said in (
+        ('[source.wiki]\npassword = "hunter2"\n', "source is unknown; did you mean sources?"),
+        ('[sources.wiki]\nkind = "mediawiki"\nurl = "x"\npassword = "hunter2"\n', "password is unknown; there are: "),
+        ('[embedder]\nmodle = "hunter2"\n', "embedder.modle is unknown; did you mean model?"),
+        ('[sources]\nkind = "hunter2"\n', "sources.kind is to be a section of its own"),
+    ):
+        (place / "refdesk.toml").write_text(wrong)
+        refused = refdesk(place, "sync")
+        assert refused.returncode == 1
+        assert said in refused.stderr
+        assert "hunter2" not in refused.stdout + refused.stderr
 
 
 def test_a_secret_that_is_not_there_names_only_its_variable(place: Path) -> None:
@@ -148,3 +175,14 @@ def test_without_crontab_the_line_is_shown(place: Path) -> None:
     said = refdesk(place, "sync", "--install-cron", PATH=str(place))
     assert said.returncode == 1
     assert "17 * * * * cd " in said.stderr
+
+
+def test_a_source_is_forgotten(place: Path) -> None:
+    refdesk(place, "sync")
+    assert refdesk(place, "forget", "minuets").stderr.startswith("refdesk: The library library knows no source minuets")
+    said = refdesk(place, "forget", "minutes")
+    assert (said.returncode, said.stdout) == (0, "1 items of minutes were removed. Library library, generation 2.\n")
+    assert json.loads(refdesk(place, "status", "--as", "board", "--json").stdout)["documents"] == 2
+    assert refdesk(place, "verify").returncode == 0
+    again = refdesk(place, "sync")
+    assert [event["counts"]["new"] for event in events(again, "source")] == [0, 1]

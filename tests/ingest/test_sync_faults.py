@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from assistant.library.lock import lock
 from assistant.settings import IngestSettings, Settings
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
-from ingest.connectors.connector import Gone, Listed
+from ingest.connectors.connector import Fetched, Gone, Listed
 from ingest.report import Line, Report
 from ingest.sources import Source
 from ingest.sync import LOCK, sync_sources
@@ -211,7 +212,7 @@ def test_what_is_forbidden_is_nobodys_and_comes_back(site: Any, sync: Callable[.
 
     site.fail = forbid
     report = sync()
-    assert outcomes(report) == {"a": "failed"}
+    assert (outcomes(report), report.sources[0].nobodys) == ({"a": "failed"}, 1)
     assert documents(tmp_path / "library")["a"] == ("It was public.", "https://site/a", NOBODY)
     site.fail = lambda step, key: None
     sync()
@@ -349,3 +350,73 @@ def test_a_page_that_changes_tells_of_the_attachments_that_it_has_left(
     report = sync(connector=Telling)
     assert outcomes(report) == {"page/b": "removed", "page/b/deep": "removed"}
     assert documents(tmp_path / "library").keys() == {"page", "page/a", "page-2", "other/a"}
+
+
+def test_what_can_be_parsed_no_longer_must_be_so_twice(site: Any, sync: Callable[..., Report], tmp_path: Path) -> None:
+    """A server that sends rubbish for a moment does not cost a document; one that means it does."""
+    for number in range(12):
+        site.edit(f"page{number}", f"Page {number} is there.")
+    sync()
+    site.edit("page1", " ")
+    assert outcomes(sync()) == {"page1": "failed"}
+    assert documents(tmp_path / "library")["page1"][0] == "Page 1 is there."
+    site.edit("page1", "Page 1 is there.")
+    assert outcomes(sync()) == {}  # it had never gone
+    site.edit("page1", " ")
+    sync()
+    assert outcomes(sync()) == {"page1": "failed"}
+    assert "page1" not in documents(tmp_path / "library")
+    sync("fresh")
+    assert documents(tmp_path / "library") == documents(tmp_path / "fresh")
+    assert items(tmp_path / "library") == items(tmp_path / "fresh")
+
+
+def test_rubbish_in_place_of_many_documents_is_held_back(
+    site: Any, sync: Callable[..., Report], tmp_path: Path
+) -> None:
+    for number in range(12):
+        site.edit(f"page{number}", f"Page {number} is there.")
+    sync()
+    before = documents(tmp_path / "library")
+    for number in range(6):
+        site.edit(f"page{number}", " ")
+    assert sync(max_removed=0.1).count("failed") == 6
+    again = sync(max_removed=0.1)
+    assert (again.count("failed"), again.sources[0].held_back) == (6, 6)
+    assert documents(tmp_path / "library") == before
+    assert sync(max_removed=0.1, allow_deletions=True).count("failed") == 6
+    assert len(documents(tmp_path / "library")) == 6
+
+
+def test_an_item_in_another_form(site: Any, sync: Callable[..., Report], tmp_path: Path) -> None:
+    class TwoForms(scripted.Scripted):  # type: ignore[misc, name-defined]
+        def fetch_instead(self, item: Listed, folder: Path) -> Any:
+            if item.key == "b":
+                return None
+            path = folder / "other.md"
+            path.write_text("Readable in the other form.")
+            return Fetched(path, "other", "https://site/a.pdf")
+
+    for key in "ab":
+        site.edit(key, " ")
+    assert outcomes(sync(connector=TwoForms)) == {"a": "new", "b": "failed"}
+    assert documents(tmp_path / "library")["a"][:2] == ("Readable in the other form.", "https://site/a.pdf")
+    assert outcomes(sync(connector=TwoForms)) == {}
+
+
+def test_two_documents_of_one_revision_are_not_one_that_moved(site: Any, sync: Callable[..., Report]) -> None:
+    """Revisions of many sources are numbers that count from 1."""
+
+    class Numbered(scripted.Scripted):  # type: ignore[misc, name-defined]
+        def fetch(self, item: Listed, folder: Path) -> Fetched:
+            return replace(super().fetch(item, folder), revision="1")
+
+    for number in range(12):
+        site.edit(f"page{number}", f"Page {number} is there.")
+    sync(connector=Numbered)
+    site.delete("page3")
+    site.edit("other", "Another page is there.")
+    assert outcomes(sync(connector=Numbered)) == {"page3": "removed", "other": "new"}
+    site.delete("page4")
+    site.edit("page44", "Page 4 is there.")
+    assert outcomes(sync(connector=Numbered)) == {"page44": "moved"}

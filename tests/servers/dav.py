@@ -16,6 +16,8 @@ from wsgidav.fs_dav_provider import FileResource, FilesystemProvider, FolderReso
 from wsgidav.wsgidav_app import WsgiDAVApp
 
 USER, PASSWORD = "reader", "choir-practice"
+TOKEN = "oQ3vGkLr8xYzT1a"
+"""Of a public link: a user without a password, as Nextcloud and ownCloud have it."""
 OC = "{http://owncloud.org/ns}fileid"
 
 
@@ -33,7 +35,7 @@ class DavServer:
         self.fault: dict[str, Callable[[str, bytes], tuple[str, bytes]]] = {}
         self.requests: list[tuple[str, str, str]] = []
         provider = (_Numbered if numbered else FilesystemProvider)(str(folder))
-        users = {USER: {"password": PASSWORD}} if locked else True
+        users = {USER: {"password": PASSWORD}, TOKEN: {"password": ""}} if locked else True
         self._app = WsgiDAVApp(
             {
                 "provider_mapping": {mount or "/": provider},

@@ -83,6 +83,7 @@ class SiteServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms
     server: Any
 
     def do_GET(self) -> None:

@@ -29,7 +29,8 @@ class TwikiServer:
     """Serves `folder/data` and `folder/pub`.
 
     `sign_in` is "", "basic" or "form", for the user reader with the password "tea & biscuits"; visitors see nothing
-    then, or all but `members_only`, if that is a set. `fault` is what the server does instead of its work: login-page, unavailable, cut, short (an item of a feed is missing), no-dates,
+    then, or all but `members_only`, if that is a set. `fault` is what the server does instead of its work: login-page,
+    unavailable, cut, short (an item of a feed is missing), no-dates,
     sixteen (a feed takes no limit), blind (a search does not look at META lines).
     """
 

@@ -17,8 +17,8 @@ import pytest
 from assistant.errors import FetchError, SourceError
 from assistant.settings import IngestSettings
 from assistant.types import PUBLIC
-from ingest.connectors import arxiv as connector_module
-from ingest.connectors.arxiv import Arxiv, ArxivOptions
+from ingest.connectors.arxiv import papers as connector_module
+from ingest.connectors.arxiv.papers import Arxiv, ArxivOptions
 from ingest.connectors.connector import Gone, Listed
 from ingest.fetch import Client
 from ingest.parse.choose import parse

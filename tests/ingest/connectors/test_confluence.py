@@ -20,7 +20,7 @@ from assistant.errors import FetchError, SourceError
 from assistant.settings import IngestSettings
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
-from ingest.connectors.confluence import Confluence, ConfluenceOptions
+from ingest.connectors.confluence.site import Confluence, ConfluenceOptions
 from ingest.connectors.connector import Fetched, Gone, Listed
 from ingest.fetch import Client
 from ingest.parse.choose import parse
@@ -445,9 +445,7 @@ def test_pages_deleted_while_they_are_listed_hide_no_others(server_site: Any, co
 
 def test_a_space_that_is_closed_while_spaces_are_listed_hides_no_other(server_site: Any, connect: Open) -> None:
     server_site.most_spaces, server_site.administrator = 2, False
-    pages = {
-        key: server_site.page(server_site.space(key, groups=("readers",)).key, key, "<p>x</p>") for key in "ABCDE"
-    }
+    pages = {key: server_site.page(server_site.space(key, groups=("readers",)).key, key, "<p>x</p>") for key in "ABCDE"}
 
     def close(path: str) -> None:
         if "start=2" in path:

@@ -18,8 +18,8 @@ from assistant.errors import FetchError, SourceError
 from assistant.settings import IngestSettings
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
-from ingest.connectors.confluence import Confluence, ConfluenceOptions
-from ingest.connectors.confluence_export import ConfluenceExport, ConfluenceExportOptions
+from ingest.connectors.confluence.export import ConfluenceExport, ConfluenceExportOptions
+from ingest.connectors.confluence.site import Confluence, ConfluenceOptions
 from ingest.connectors.connector import Connector, Fetched
 from ingest.fetch import Client
 from ingest.parse.choose import parse

@@ -116,9 +116,17 @@ def test_a_source_that_is_not_there_leaves_the_others_alone(folder: Path, tmp_pa
     ("section", "said"),
     [
         ({"kind": "folder", "path": "x"}, "must say who may read it"),
-        ({"kind": "floppy"}, "The kinds are: "),
-        ({"kind": "folder", "path": "x", "readers": ["a"], "colour": 1}, "colour"),
-        ({"kind": "folder", "readers": ["a"]}, "path"),
+        ({"kind": "folder", "path": "x", "readers": []}, "lets nobody read"),
+        ({"kind": "floppy"}, "'floppy', which is unknown. The kinds are: arxiv"),
+        ({"kind": "foldr"}, "Did you mean 'folder'"),
+        ({"path": "x"}, "has no kind. The kinds are: arxiv"),
+        ({"kind": "folder", "path": "x", "reader": ["a"]}, r"reader is unknown; did you mean readers\?"),
+        ({"kind": "folder", "readers": ["a"]}, "path is missing"),
+        ({"kind": "folder", "path": "x", "readers": "a"}, "readers is to be a list"),
+        ({"kind": "folder", "path": "x", "readers": ["a"], "max_removed": 10}, "max_removed is to be less than or equ"),
+        ({"kind": "arxiv", "readers": ["a"]}, "is wrong: give either query or ids"),
+        ({"kind": "indico", "url": "x", "categories": []}, "categories: Tuple should have at least 1 item"),
+        ({"kind": "twiki_folder", "data": "x", "engine": "foswki"}, "engine is to be 'twiki' or 'foswiki'"),
     ],
 )
 def test_wrong_settings_say_what_is_wrong(section: dict[str, Any], said: str) -> None:

@@ -16,8 +16,8 @@ import pytest
 from assistant.errors import FetchError, ParseError, SettingsError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Fetched, Gone, Listed
-from ingest.connectors.git import Git, GitOptions, guessed_page_url
-from ingest.git.remote import Remote
+from ingest.connectors.git.remote import Remote
+from ingest.connectors.git.repository import Git, GitOptions, guessed_page_url
 
 if TYPE_CHECKING:
     from conftest import Desk  # type: ignore[import-not-found]
@@ -263,7 +263,7 @@ def test_a_run_killed_while_it_clones(source: Source, repository: Any, daemon: A
     repository.put("noise.md", os.urandom(2_000_000).hex())
     repository.commit()
     code = (
-        "from ingest.connectors.git import *\n"
+        "from ingest.connectors.git.repository import *\n"
         f"Git(GitOptions(kind='git', url={daemon.url('wiki')!r}, allow=('127.0.0.1:{daemon.port}',))).cursor()"
     )
     daemon.stall_after = 1_000_000
@@ -378,7 +378,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
     daemon: Any, web: Any, repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that no resolver knows can be reached only by the address that was given for it."""
-    monkeypatch.setattr("ingest.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
+    monkeypatch.setattr("ingest.connectors.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
     for server in (daemon, web):
         git = Git(GitOptions(kind="git", url=server.url("wiki", "wiki.invalid")))
         assert "Home.md" in listed(git)
@@ -399,7 +399,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
 def test_https_with_the_certificate_of_the_name(
     repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
+    monkeypatch.setattr("ingest.connectors.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
     file = servers.certificate("wiki.invalid", tmp_path)
     web = servers.GitHTTP(tmp_path / "served", file)
     with servers.running(web):

@@ -19,8 +19,8 @@ from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
 from ingest.connectors.connector import Listed
-from ingest.connectors.indico import Indico, IndicoOptions
-from ingest.connectors.indico_export import Window, split, windows
+from ingest.connectors.indico.events import Indico, IndicoOptions
+from ingest.connectors.indico.export import Window, split, windows
 from ingest.fetch import Client
 
 Open = Callable[..., Indico]
@@ -263,7 +263,8 @@ def test_requests_of_a_listing(site: Any, member: Any, connect: Open) -> None:
     site("events", category, 120, site.admin)
     connector = connect(category, member["token"])
     assert len(rules(connector)) == 120
-    assert connector._client.requests == 7 + 2  # seven times, and an answer for each 100 events
+    # Seven times, and an answer for each 100 events; for the account and for a visitor.
+    assert connector._client.requests == 2 * (7 + 2)
 
 
 def test_windows_leave_no_day_out() -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
-from ingest.connectors import inspire as connector_module
 from ingest.connectors.connector import Gone, Listed
-from ingest.connectors.inspire import Inspire, InspireOptions
-from ingest.connectors.inspire_record import described
+from ingest.connectors.inspire import literature as connector_module
+from ingest.connectors.inspire.literature import Inspire, InspireOptions
+from ingest.connectors.inspire.record import described
 from ingest.fetch import Client
 
 _SPEC = spec_from_file_location("inspire_server", Path(__file__).parents[2] / "servers" / "inspire.py")

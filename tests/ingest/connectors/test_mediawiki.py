@@ -15,7 +15,7 @@ from assistant.errors import FetchError, SettingsError, SourceError
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
 from ingest.connectors.connector import Fetched, Gone, Listed
-from ingest.connectors.mediawiki import MediaWiki, MediaWikiOptions
+from ingest.connectors.mediawiki.wiki import MediaWiki, MediaWikiOptions
 from ingest.fetch import Client
 
 _FILE = Path(__file__).parents[2] / "servers" / "mediawiki.py"

@@ -15,7 +15,7 @@ import pytest
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Listed
-from ingest.connectors.mediawiki_dump import MediaWikiDump, MediaWikiDumpOptions
+from ingest.connectors.mediawiki.dump import MediaWikiDump, MediaWikiDumpOptions
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">
   <siteinfo>

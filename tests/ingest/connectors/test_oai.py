@@ -15,12 +15,12 @@ from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
 from ingest.connectors.connector import Gone, Listed
-from ingest.connectors.oai import OAI, OAIOptions
+from ingest.connectors.oai.dublin_core import read_dublin_core
+from ingest.connectors.oai.harvest import OAI, OAIOptions
+from ingest.connectors.oai.marc import read_marc
+from ingest.connectors.oai.protocol import parsed
+from ingest.connectors.oai.record import Record, iso_date, language_tag
 from ingest.fetch import Client
-from ingest.oai.dublin_core import read_dublin_core
-from ingest.oai.marc import read_marc
-from ingest.oai.protocol import parsed
-from ingest.oai.record import Record, iso_date, language_tag
 
 if TYPE_CHECKING:
     from conftest import Desk  # type: ignore[import-not-found]

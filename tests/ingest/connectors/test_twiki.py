@@ -12,7 +12,7 @@ import pytest
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC, Access
 from ingest.connectors.connector import Listed
-from ingest.connectors.twiki import Twiki, TwikiOptions
+from ingest.connectors.twiki.site import Twiki, TwikiOptions
 from ingest.fetch import Client
 
 _FILE = Path(__file__).parents[2] / "servers" / "twiki.py"

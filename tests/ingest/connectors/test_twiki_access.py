@@ -6,8 +6,8 @@ import pytest
 
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
-from ingest.connectors.twiki_access import Rules, web_settings
-from ingest.connectors.twiki_topic import read_topic
+from ingest.connectors.twiki.access import Rules, web_settings
+from ingest.connectors.twiki.topic import read_topic
 
 FOSWIKI = Rules("foswiki", "AdminGroup")
 TWIKI = Rules("twiki", "TWikiAdminGroup")

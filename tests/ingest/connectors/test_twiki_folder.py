@@ -12,7 +12,7 @@ from assistant.errors import SourceError
 from assistant.types import PUBLIC, Access
 from ingest.access import NOBODY
 from ingest.connectors.connector import Listed
-from ingest.connectors.twiki_folder import TwikiFolder, TwikiFolderOptions
+from ingest.connectors.twiki.folder import TwikiFolder, TwikiFolderOptions
 
 CORPUS = Path("/work/shared/data/corpora/foswiki_twiki_topics")
 

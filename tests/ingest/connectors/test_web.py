@@ -17,7 +17,7 @@ from assistant.errors import FetchError, ParseError, SourceError
 from assistant.types import PUBLIC
 from ingest.access import NOBODY
 from ingest.connectors.connector import Fetched, Listed
-from ingest.connectors.web import Site, SiteOptions
+from ingest.connectors.web.site import Site, SiteOptions
 from ingest.fetch import Client
 
 if TYPE_CHECKING:

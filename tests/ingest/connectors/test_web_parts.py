@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.connectors.web_address import Area
-from ingest.connectors.web_page import read_page
+from ingest.connectors.web.address import Area
+from ingest.connectors.web.page import read_page
 
 HERE = "https://site.example/docs/guide/page.html"
 

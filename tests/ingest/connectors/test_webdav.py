@@ -15,8 +15,8 @@ import pytest
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Gone, Listed
-from ingest.connectors.webdav import WebDav, WebDavOptions
-from ingest.connectors.webdav_answer import entries_of
+from ingest.connectors.webdav.answer import entries_of
+from ingest.connectors.webdav.files import WebDav, WebDavOptions
 from ingest.fetch import Client
 
 if TYPE_CHECKING:
@@ -175,6 +175,17 @@ def test_a_password(
     connector = connect(server, user=dav.USER, secret_env="DAV_PASSWORD")
     assert set(listed(connector)) == set(FILES)
     assert connector.fetch(listed(connector)["magnets.md"], tmp_path).path.read_text() == FILES["magnets.md"]
+
+
+def test_a_public_link(
+    serve: Callable[..., Any], connect: Callable[..., WebDav], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(locked=True)
+    monkeypatch.setenv("DAV_LINK", dav.TOKEN)
+    assert set(listed(connect(server, public_link=True, secret_env="DAV_LINK"))) == set(FILES)
+    with pytest.raises(FetchError) as raised:
+        listed(connect(server, secret_env="DAV_LINK"))
+    assert raised.value.reason == "forbidden"
 
 
 LOGIN = b"<!DOCTYPE html><title>Sign in</title>"
