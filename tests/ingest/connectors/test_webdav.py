@@ -232,7 +232,8 @@ def test_what_is_no_listing_raises(
 
 def test_what_may_be_a_folder_is_not_taken_for_a_file() -> None:
     def told(href: str, status: str) -> str:
-        kind = f"<d:prop><d:resourcetype><d:collection/></d:resourcetype></d:prop><d:status>HTTP/1.1 {status}</d:status>"
+        folder = "<d:prop><d:resourcetype><d:collection/></d:resourcetype></d:prop>"
+        kind = f"{folder}<d:status>HTTP/1.1 {status}</d:status>"
         tag = "<d:prop><d:getetag>x</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status>"
         blocks = f"<d:propstat>{kind}</d:propstat><d:propstat>{tag}</d:propstat>"
         return f"<d:response><d:href>{href}</d:href>{blocks}</d:response>"
