@@ -80,7 +80,8 @@ def _whole(ask: Ask[T], period: Period | None, first: Page[T], size: int) -> Ite
     """All pages, read again from the first where the results changed meanwhile."""
     for attempt in range(_TRIES):
         found = dict(first.results) if attempt == 0 else {}
-        for start in range(size if attempt == 0 else 0, first.total, size):
+        # At least one page: that there is nothing any more is not believed because one answer said so.
+        for start in range(size, first.total, size) if attempt == 0 else range(0, max(first.total, 1), size):
             page = full_page(ask, period, start, size)
             found.update(page.results)
             if page.total != first.total:
@@ -97,11 +98,14 @@ def _whole(ask: Ask[T], period: Period | None, first: Page[T], size: int) -> Ite
 
 
 def full_page(ask: Ask[T], period: Period | None, start: int, size: int) -> Page[T]:
-    """The page from `start` on, asked for again where it holds too little. Raises SourceError if it stays so."""
+    """The page from `start` on, asked for again where it holds too little, or nothing is said to be there. Raises
+    SourceError if it holds less than it announces again and again."""
     for _ in range(_TRIES):
         page = ask(period, start)
-        if len(page.results) >= min(size, page.total - start):
+        if page.total and len(page.results) >= min(size, page.total - start):
             return page
+    if not page.total:
+        return page
     raise SourceError(
         f"The search announces {page.total} results, but from number {start} on it shows {len(page.results)}. "
         "Nothing was removed; it will be tried again."

@@ -57,9 +57,14 @@ class _Fields:
 
 
 def read_marc(metadata: Any) -> Record:
-    """The record in an element of MARCXML: `record`, or a `collection` that holds one."""
+    """The record in an element of MARCXML: `record`, or a `collection` that holds one.
+
+    Raises ValueError for another element, whose notes on access could not be read.
+    """
     element = metadata if metadata.tag == f"{_NS}record" else metadata.find(f"{_NS}record")
-    fields = _Fields(metadata if element is None else element)
+    if element is None:
+        raise ValueError(f"a record in MARCXML is a <{metadata.tag}>")
+    fields = _Fields(element)
     collections = fields.texts("980", "abc")
     return Record(
         title=": ".join(part for found in list(fields.of("245"))[:1] for part in found.all("ab")),

@@ -83,6 +83,10 @@ def _entry(response: Any, asked: str, now: str) -> Entry:
         )
     found = {prop.tag: prop for block in blocks for prop in block.iterfind(f"{_D}prop/*")}
     kind = found.get(f"{_D}resourcetype")
+    if kind is None and href.endswith("/"):  # what lies in it would look as if it were gone
+        raise SourceError(
+            f"The listing of {asked} does not say whether {plain(href)} is a folder. Nothing was removed."
+        )
     is_folder = kind is not None and kind.find(f"{_D}collection") is not None
     text = {tag: "".join(prop.itertext()).strip() for tag, prop in found.items()}
     size = text.get(f"{_D}getcontentlength", "")

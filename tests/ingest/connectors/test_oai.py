@@ -306,6 +306,11 @@ def test_who_may_read(source: Source, repository: Any, server: Any, monkeypatch:
     assert listed(source(secret_env="LIBRARY_TOKEN", readers=("atlas",)))["open"].access == PUBLIC
 
 
+def test_a_record_of_which_the_notes_on_access_cannot_be_read() -> None:
+    with pytest.raises(ValueError, match="is a <record>"):
+        read_marc(etree.fromstring("<record><datafield tag='506'/></record>"))
+
+
 def test_limited_rights_in_dublin_core() -> None:
     for rights, limited in {
         "info:eu-repo/semantics/closedAccess": ("closedAccess",),

@@ -15,6 +15,7 @@ import pytest
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Gone, Listed
+from ingest.connectors.webdav.answer import entries_of
 from ingest.connectors.webdav.files import WebDav, WebDavOptions
 from ingest.fetch import Client
 
@@ -227,6 +228,21 @@ def test_what_is_no_listing_raises(
     server.fault[path] = FAULTS[fault]
     with pytest.raises(SourceError):
         listed(connector)
+
+
+def test_what_may_be_a_folder_is_not_taken_for_a_file() -> None:
+    def told(href: str, status: str) -> str:
+        folder = "<d:prop><d:resourcetype><d:collection/></d:resourcetype></d:prop>"
+        kind = f"{folder}<d:status>HTTP/1.1 {status}</d:status>"
+        tag = "<d:prop><d:getetag>x</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status>"
+        blocks = f"<d:propstat>{kind}</d:propstat><d:propstat>{tag}</d:propstat>"
+        return f"<d:response><d:href>{href}</d:href>{blocks}</d:response>"
+
+    answer = '<d:multistatus xmlns:d="DAV:">{}</d:multistatus>'
+    entries = entries_of(answer.format(told("/", "200 OK") + told("/minutes/", "200 OK")).encode(), "/", "")
+    assert [entry.is_folder for entry in entries] == [True, True]
+    with pytest.raises(SourceError, match="whether /minutes/ is a folder"):
+        entries_of(answer.format(told("/", "200 OK") + told("/minutes/", "500 Oops")).encode(), "/", "")
 
 
 def test_a_folder_that_vanished_while_it_was_listed_raises(
