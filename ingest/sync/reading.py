@@ -33,7 +33,7 @@ _DOWN = 8
 
 _NOT_HAD = frozenset({"unreadable", "forbidden", "gone", "unreachable", "not_content", "cut"})
 """Reasons of a listing that say nothing of what an item holds: what was read of it before is kept."""
-_MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What connectors raise on answers of another shape than is documented, when they do not notice it themselves."""
 
 Known = Mapping[str, tuple[Item, Access]]
@@ -82,7 +82,7 @@ class Reading:
         self._folder = folder
         self._retry = retry
         self._dry_run = dry_run
-        self._number = 0
+        self._number = self._instead = 0
         self._unreached = 0
 
     def steps(self, cursor: str) -> Iterator[Seen | Finished]:
@@ -180,8 +180,8 @@ class Reading:
     def instead(self, seen: Seen) -> Seen | None:
         """An item whose content could not be parsed in another form, or why that cannot be had; None where the source
         has none."""
-        self._number += 1
-        other = self._fetch(seen.listed, -self._number, instead=True)
+        self._instead += 1  # a number of its own: the others are counted in another thread
+        other = self._fetch(seen.listed, -self._instead, instead=True)
         return None if other.verdict == "refused" else other
 
     def _fetch(self, item: Listed, number: int, *, instead: bool = False) -> Seen:

@@ -27,6 +27,7 @@ from ingest.connectors.folder import Folder, FolderOptions
 from ingest.parse import Parsed, parse_files
 from ingest.report import Line, Report, SourceReport
 from ingest.sources import Source
+from ingest.sync import reading
 from ingest.sync.interleave import interleave
 from ingest.sync.reading import Finished, Known, Reading, Seen
 from ingest.sync.state import SourceState, digest, now
@@ -173,7 +174,7 @@ class _Run:
             self._names.append(source.name)
             self._end(taking, 0)
             return
-        options = digest(source.options)
+        options = digest((reading.READING, source.options))
         state = SourceState.parse(self.writer.state(source.name))
         cursor = "" if full or self._retry else state.since(options, source.full_hours, now())
         self.add(connector, taking, known, cursor, options, (lambda: client.requests) if client else lambda: 0)
@@ -191,8 +192,8 @@ class _Run:
         taking.remote = connector.remote
         folder = self._folder / str(len(self._open))
         folder.mkdir()
-        reading = Reading(connector, known, folder, retry=self._retry, dry_run=self._dry_run)
-        self._open[taking.source] = _Open(taking, reading, reading.steps(cursor), requests, options)
+        read = Reading(connector, known, folder, retry=self._retry, dry_run=self._dry_run)
+        self._open[taking.source] = _Open(taking, read, read.steps(cursor), requests, options)
 
     def report(self, *, strict: bool = False) -> Report:
         """Reads all sources to their ends. With `strict`, one that cannot be read raises SourceError, and nothing of

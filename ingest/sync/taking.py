@@ -16,7 +16,7 @@ from assistant.embed import Embedder
 from assistant.errors import ParseError
 from assistant.library.writer import Writer
 from assistant.types import Access, Document, Item
-from ingest.access import both
+from ingest.access import NOBODY, both
 from ingest.connectors.connector import Fetched
 from ingest.parse import Parsed
 from ingest.report import OUTCOMES, Line, Outcome, SourceReport
@@ -110,20 +110,23 @@ class Taking:
         return self._line(seen, outcome, chunks=len(chunks))
 
     def finish(self, writer: Writer, finished: Finished) -> Iterator[Line]:
-        """Removes what is gone, or holds it back if it is too much."""
-        moved = {item.key for item in finished.gone if self._was_moved(writer, item)}
-        vanished = {item.key for item in finished.gone} - moved
-        lost = len(vanished) + len(self._unreadable)
+        """Removes what is gone, or holds it back if it is too much: then it is nobody's, because the source no longer
+        says who may read it, unless all has vanished, which looks more like a fault than like a source."""
+        gone = {item.key: item for item in finished.gone}
+        for key in [key for key, item in gone.items() if self._was_moved(writer, item)]:
+            writer.remove(self.source, key)
+            del gone[key]
+        lost = len(gone) + len(self._unreadable)
         too_much = lost > self.max_removed * self.known or lost == self.known
         if lost and too_much and not self.allow_deletions:
             self.held_back = lost
-            vanished = set()
-            self._unreadable.clear()
+            for item in gone.values() if len(gone) < self.known else ():
+                self._move(writer, item.key, NOBODY)
+                writer.record(item, NOBODY)
+            return
         for seen, revision, reason in self._unreadable:
             self._drop(writer, seen, revision, reason)
-        for key in sorted(moved):
-            writer.remove(self.source, key)
-        for key in sorted(vanished):
+        for key in sorted(gone):
             writer.remove(self.source, key)
             line = Line(self.source, key, "removed")
             self.lines.append(line)
@@ -172,16 +175,18 @@ class Taking:
             self._drop(writer, seen, revision, reason)
             return self._line(seen, _status(reason), reason, detail)
         doubt = doubtful(revision or reason)
+        self._reshelve(writer, seen)
+        self._record(writer, seen, replace(item, stamp=doubt))
         if item.stamp == doubt:
             self._unreadable.append((seen, revision, reason))
             return self._line(seen, _status(reason), reason, detail)
-        self._reshelve(writer, seen)
-        self._record(writer, seen, replace(item, stamp=doubt))
         return self._line(seen, "failed", reason, f"{detail}; what was read before is kept, if that was for a moment")
 
     def _drop(self, writer: Writer, seen: Seen, revision: str, reason: str) -> None:
         writer.drop_document(self.source, seen.listed.key)
-        self._record(writer, seen, Item(self.source, seen.listed.key, _status(reason), reason, revision, seen.stamp))
+        writer.record(
+            Item(self.source, seen.listed.key, _status(reason), reason, revision, seen.stamp), self._rule(seen)
+        )
 
     def _record(self, writer: Writer, seen: Seen, item: Item) -> None:
         rule = self._rule(seen)
@@ -191,10 +196,14 @@ class Taking:
     def _reshelve(self, writer: Writer, seen: Seen) -> None:
         rule = self._rule(seen)
         if seen.before and seen.before[1] != rule:
-            found = writer.document(self.source, seen.listed.key)
-            if found:
-                document, chunks = found
-                writer.put(replace(document, access=rule), chunks)
+            self._move(writer, seen.listed.key, rule)
+
+    def _move(self, writer: Writer, key: str, rule: Access) -> None:
+        """Puts a document, if there is one, on the shelf of another rule."""
+        found = writer.document(self.source, key)
+        if found and found[0].access != rule:
+            document, chunks = found
+            writer.put(replace(document, access=rule), chunks)
 
     def _outcome(self, writer: Writer, seen: Seen, text: str) -> Outcome:
         if seen.listed.renamed_from:

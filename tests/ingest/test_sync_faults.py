@@ -427,7 +427,6 @@ def test_two_documents_of_one_revision_are_not_one_that_moved(site: Any, sync: C
     assert outcomes(sync(connector=Numbered)) == {"page44": "moved"}
 
 
-@pytest.mark.xfail(strict=True, reason="the second refusal does not look at the rule")
 def test_a_rule_holds_also_where_the_content_cannot_be_parsed_any_more(
     site: Any, sync: Callable[..., Report], tmp_path: Path
 ) -> None:
@@ -441,7 +440,6 @@ def test_a_rule_holds_also_where_the_content_cannot_be_parsed_any_more(
     assert documents(tmp_path / "library")["page"][2] == Access.of("board")
 
 
-@pytest.mark.xfail(strict=True, reason="what is held back keeps the rule that it had")
 def test_what_is_held_back_is_nobodys(site: Any, sync: Callable[..., Report], tmp_path: Path) -> None:
     """The listing was whole, so the source no longer says that anybody may read it: it may have been closed."""
     for number in range(4):
@@ -459,7 +457,6 @@ def test_what_is_held_back_is_nobodys(site: Any, sync: Callable[..., Report], tm
     assert {rule for _, _, rule in documents(tmp_path / "library").values()} == {PUBLIC}
 
 
-@pytest.mark.xfail(strict=True, reason="they are not among what is taken for a malformed answer")
 @pytest.mark.parametrize("wrong", [OverflowError, RecursionError])
 def test_an_answer_that_no_number_or_depth_can_hold_stops_its_own_source_only(
     site: Any, sync: Callable[..., Report], wrong: type[Exception]
@@ -478,7 +475,6 @@ def test_an_answer_that_no_number_or_depth_can_hold_stops_its_own_source_only(
     assert report.sources[0].error
 
 
-@pytest.mark.xfail(strict=True, reason="a source that tells changes is not listed whole for another READING")
 def test_another_way_of_reading_reads_everything_again(
     site: Any, sync: Callable[..., Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
