@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import logging
+import os
 import re
 import sys
 import time
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from assistant.types import FloatArray
 
+_log = logging.getLogger(__name__)
 SERVERS = Path(__file__).parents[1] / "servers"
 LONG_AGO = "2021-01-05T00:00:00Z"
 DAY = 24 * 3600
@@ -201,8 +204,6 @@ def webdav_finite(count: int, folder: Path) -> Iterator[Place]:
 
 @contextmanager
 def _webdav(count: int, folder: Path, folders: int, *, numbered: bool = False) -> Iterator[tuple[Place, Any]]:
-    import os
-
     def put(number: int, text: str, when: float) -> None:
         where = folder / f"part{number % folders}" if folders > 1 else folder
         where.mkdir(exist_ok=True)
@@ -359,7 +360,7 @@ def indico(count: int, folder: Path) -> Iterator[Place]:
     with servers.Indico() as site, pytest.MonkeyPatch.context() as patched:
         patched.setenv("INDICO_TOKEN", site.token)
         category = site("category", "Weekly meetings")
-        events = count // 5
+        events = count // 10
         site("events", category, events - 1, site.admin)
         event = site("event", category, "One more", "<p>x</p>", site.admin)
         log = site._folder / "site.log"
@@ -466,7 +467,9 @@ def test_a_run_without_changes_makes_at_most_one_request_per_100_items(make: Any
         place.touch()
         third = sync(place, library)
         for name, run in (("first", first), ("second", second), ("full", full)):
-            record_property(name, f"{run.requests} requests in {run.seconds:.2f} s")
+            _log.info(
+                "%s %s, %d items: %d requests in %.2f s", make.__name__, name, place.items, run.requests, run.seconds
+            )
         assert len(third.fetched) == 1
         one_per_100 = place.items // 100
         assert second.requests <= (place.changes or place.listing or one_per_100)
