@@ -121,7 +121,9 @@ class Reading:
             elif item.key not in seen:
                 seen.add(item.key)
                 gone.discard(item.key)
-                if item.renamed_from and item.renamed_from not in seen:
+                if item.key in self._known or item.renamed_from not in self._known:
+                    item = replace(item, renamed_from="")  # an old story that the source still tells
+                elif item.renamed_from not in seen:
                     gone.add(item.renamed_from)
                 yield item
 
