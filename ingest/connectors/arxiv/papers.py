@@ -151,12 +151,18 @@ class Arxiv(Connector):
         return paper.fetched(path, form="pdf")
 
     def _by_numbers(self, numbers: Collection[str], query: str) -> Iterator[Paper]:
-        """Those of the papers that are there, and match `query`."""
+        """Those of the papers that are there, and match `query`. Raises SourceError where none of a hundred is there,
+        since arXiv takes no paper away."""
         ordered = list(numbers)
         for start in range(0, len(ordered), _IDS):
             part = ordered[start : start + _IDS]
             asked = {"id_list": ",".join(part), **({"search_query": query} if query else {})}
-            page = full_page(partial(self._page, asked), None, 0, _IDS)
+            page = full_page(partial(self._page, asked), None, 0, _IDS, least=len(part))
+            if not page.results and not query:
+                raise SourceError(
+                    f"arXiv shows none of {len(part)} papers, of which {part[0]} is the first. Nothing was removed. Are "
+                    "the numbers in `ids` right?"
+                )
             if strangers := page.results.keys() - set(part):
                 raise SourceError(f"arXiv was asked for {len(part)} papers and answered with another, {min(strangers)}")
             yield from page.results.values()
