@@ -150,7 +150,7 @@ class Twiki(Connector):
 
     def _shown_to_visitors(self, web: str) -> Collection[str]:
         """The topics of a web that the wiki lists to those who do not sign in."""
-        with Client(self._options, per_second=self.pace[0], burst=self.pace[1], sign_in=False) as visitor:
+        with self._client.anonymous() as visitor:
             try:
                 return Twiki(self._options, visitor)._search(web, _ALL)
             except FetchError as error:

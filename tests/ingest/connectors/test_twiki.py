@@ -195,6 +195,18 @@ def test_what_the_web_server_shows_to_members_only_is_not_public(
         assert (rules["Main/WebHome"], rules["Physics/Open"]) == (members, PUBLIC)
 
 
+def test_visitors_are_asked_for_at_the_pace_of_the_source(
+    tmp_path: Path, desk: Any, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIKI_PASSWORD", "tea & biscuits")
+    with servers.TwikiServer(tmp_path / "closed", sign_in="basic") as server:
+        filled(server)
+        section = {"kind": "twiki", "engine": engine, "admin_group": "AdminGroup", "url": server.url}
+        section |= {"webs": list(WEBS), "user": "reader", "secret_env": "WIKI_PASSWORD", "allow": [server.host]}
+        report = desk({**section, "retry_seconds": 0.01, "requests_per_second": 1000}).sync()
+        assert report.sources[0].requests == len(server.asked)
+
+
 def test_a_form_that_is_shown_again_is_a_fault(tmp_path: Path, read: Read, engine: str) -> None:
     with servers.TwikiServer(tmp_path / "half", sign_in="form") as server:
         filled(server)
