@@ -132,7 +132,7 @@ class Twiki(Connector):
 
     def _fetch_attachment(self, attachment: Attachment, key: str, folder: Path) -> Fetched:
         topic = str(PurePosixPath(key).parent)
-        suffix = PurePosixPath(attachment.name).suffix
+        suffix = PurePosixPath(attachment.name).suffix[:20]
         path = folder / f"file{suffix}"
         answer = self._client.download(f"{self._url}/viewfile/{quote(topic)}", path, {"filename": attachment.name})
         if answer.type in HTML and suffix.lower() not in (".html", ".htm", ".xhtml"):

@@ -125,6 +125,15 @@ def test_attachments(site: Any, read: Read, engine: str, tmp_path: Path) -> None
     assert got.url == f"{site.url}/viewfile/Physics/Calorimeter?filename=report.txt"
 
 
+def test_a_suffix_as_long_as_a_file_name_may_be(site: Any, read: Read, engine: str, tmp_path: Path) -> None:
+    name = "a." + "x" * 253
+    file = attach(site, f"Physics/Calorimeter/{name}", "Text.")
+    put(site, "Physics/Calorimeter", "It weighs 2900 tonnes.", meta=file)
+    connector = read(site, engine, files=True)
+    got = connector.fetch(listed(connector)[f"Physics/Calorimeter/{name}"], tmp_path)
+    assert (got.path.read_text(), got.title) == ("Text.", name)
+
+
 def test_a_stamp_changes_with_the_topic_only(site: Any, read: Read, engine: str) -> None:
     before = listed(read(site, engine))
     put(site, "Physics/Calorimeter", "It weighs 3100 tonnes.", date=1_700_000_500)
