@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from assistant.errors import FetchError, SourceError
-from assistant.settings import IngestSettings
+from assistant.settings import IngestSettings, what_is_wrong
 from assistant.types import PUBLIC
 from ingest.connectors.arxiv import papers as connector_module
 from ingest.connectors.arxiv.papers import Arxiv, ArxivOptions
@@ -409,7 +410,7 @@ def test_an_answer_that_lacks_papers_is_asked_for_again(arxiv: Any, connect: Ope
     arxiv.without = {-1: numbers[:1], 4: numbers[1:]}
     assert tuple(listed(connector)) == numbers[1:]
     arxiv.without = {-1: numbers}
-    with pytest.raises(SourceError, match="none of 3 papers, of which 2101.00001"):
+    with pytest.raises(SourceError, match=r"none of 3 papers, of which 2101\.00001"):
         listed(connector)
 
 
@@ -436,6 +437,13 @@ def test_the_pace_is_kept(arxiv: Any) -> None:
 def test_options(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"query or ids|no arXiv number"):
         ArxivOptions(kind="arxiv", **options)
+
+
+def test_what_is_wrong_is_said_without_the_value() -> None:
+    with pytest.raises(ValidationError) as raised:
+        ArxivOptions(kind="arxiv", ids=("2101.00001", "s3cret"))
+    said = what_is_wrong(raised.value, ArxivOptions)
+    assert said == "number 2 of ids is no arXiv number without version, like 2101.00001 or hep-ex/0307015"
 
 
 def test_a_library_follows_arxiv(arxiv: Any, desk: Callable[[dict[str, Any]], Any]) -> None:
