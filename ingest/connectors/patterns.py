@@ -6,6 +6,7 @@ and `!keep.md` takes an earlier pattern back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pathspec import GitIgnoreSpec
@@ -27,4 +28,10 @@ class Patterns:
 
 
 def _compiled(patterns: Iterable[str]) -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(patterns, backend="simple")  # no other library than the one we name
+    lines = list(patterns)
+    for place, line in enumerate(lines, 1):
+        try:
+            GitIgnoreSpec.from_lines([line], backend="simple")
+        except (ValueError, re.error) as error:  # not shown: the settings never show what stands in them
+            raise ValueError(f"pattern {place} is none that a .gitignore may have") from error
+    return GitIgnoreSpec.from_lines(lines, backend="simple")  # no other library than the one we name

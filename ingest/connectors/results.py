@@ -97,16 +97,23 @@ def _whole(ask: Ask[T], period: Period | None, first: Page[T], size: int) -> Ite
     )
 
 
-def full_page(ask: Ask[T], period: Period | None, start: int, size: int) -> Page[T]:
-    """The page from `start` on, asked for again where it holds too little, or nothing is said to be there. Raises
-    SourceError if it holds less than it announces again and again."""
+def full_page(ask: Ask[T], period: Period | None, start: int, size: int, least: int = 1) -> Page[T]:
+    """The page from `start` on, asked for again where it holds too little, or fewer than `least` are said to be there.
+    Raises SourceError if it holds less than it announces again and again."""
+    pages = []
     for _ in range(_TRIES):
         page = ask(period, start)
-        if page.total and len(page.results) >= min(size, page.total - start):
+        if page.total >= least and _is_full(page, start, size):
             return page
-    if not page.total:
+        pages.append(page)
+    page = max(pages, key=lambda page: (page.total, len(page.results)))
+    if _is_full(page, start, size):
         return page
     raise SourceError(
         f"The search announces {page.total} results, but from number {start} on it shows {len(page.results)}. "
         "Nothing was removed; it will be tried again."
     )
+
+
+def _is_full(page: Page[T], start: int, size: int) -> bool:
+    return len(page.results) >= min(size, page.total - start)

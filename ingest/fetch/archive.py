@@ -63,6 +63,8 @@ def unpack(archive: Path, folder: Path, *, most_mb: float, most_files: int) -> l
                 _unpack_tar(stream, room)
             else:
                 raise ParseError("unsupported", "neither tar, gzip nor zip")
+    except NotImplementedError as error:  # zipfile's word for a newer form
+        raise ParseError("unsupported", f"a zip of a newer form: {error}"[:300]) from error
     except _BROKEN as error:
         raise ParseError("corrupt", f"{type(error).__name__}: {error}"[:300]) from error
     return sorted(room.written)

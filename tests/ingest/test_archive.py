@@ -253,6 +253,13 @@ def test_what_needs_a_password_or_much_memory(room: Path) -> None:
     assert refused(zip_of({"a": b"1"}, zipfile.ZIP_LZMA), room) == "unsupported"
 
 
+@pytest.mark.parametrize(("at", "byte"), [(6, 99), (8, 1 << 5)])  # the version that is needed, and "a patch"
+def test_a_zip_of_a_form_to_come(room: Path, at: int, byte: int) -> None:
+    newer = bytearray(zip_of({"a": b"1"}))
+    newer[newer.index(b"PK\1\2") + at] = byte
+    assert refused(bytes(newer), room) == "unsupported"
+
+
 def test_what_is_no_archive(room: Path) -> None:
     assert refused(b"", room) == "empty"
     assert refused(b"%PDF-1.7 ..." * 100, room) == "unsupported"

@@ -34,6 +34,8 @@ class Arxiv:
     asked: list[tuple[float, str]] = field(default_factory=list)
     empty_pages: int = 0
     """So many of the next pages that are not the first hold nothing, with status 200."""
+    without: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Papers that the answer to a request does not know, by the request's number; -1 is for all others."""
     unavailable: int = 0
     """So many of the next requests are answered with 503."""
     retry_after: str = "0"
@@ -79,6 +81,8 @@ class Arxiv:
         key = {"lastUpdatedDate": -1, "submittedDate": 0}.get(asked.get("sortBy", ""), 0)
         if not numbers:
             found.sort(key=lambda n: (self.papers[n][key].updated, n), reverse=asked.get("sortOrder") != "ascending")
+        lost = self.without.get(len(self.asked), self.without.get(-1, ()))
+        found = [number for number in found if number not in lost]
         total = len(found) + self.announced_more
         shown = found[start : start + size]
         if start and self.empty_pages:

@@ -56,9 +56,11 @@ class ArxivOptions(WebOptions):
     def _one_of_both(self) -> Self:
         if bool(self.query.strip()) == bool(self.ids):
             raise ValueError("give either query or ids")
-        for number in self.ids:
+        for place, number in enumerate(self.ids, 1):
             if not re.fullmatch(r"\d{4}\.\d{4,5}|[a-z-]+/\d{7}", number):
-                raise ValueError(f"{number} is no arXiv number without version, like 2101.00001 or hep-ex/0307015")
+                raise ValueError(
+                    f"number {place} of ids is no arXiv number without version, like 2101.00001 or hep-ex/0307015"
+                )
         return self
 
 
@@ -151,12 +153,18 @@ class Arxiv(Connector):
         return paper.fetched(path, form="pdf")
 
     def _by_numbers(self, numbers: Collection[str], query: str) -> Iterator[Paper]:
-        """Those of the papers that are there, and match `query`."""
+        """Those of the papers that are there, and match `query`. Raises SourceError where none of a hundred is there,
+        since arXiv takes no paper away."""
         ordered = list(numbers)
         for start in range(0, len(ordered), _IDS):
             part = ordered[start : start + _IDS]
             asked = {"id_list": ",".join(part), **({"search_query": query} if query else {})}
-            page = full_page(partial(self._page, asked), None, 0, _IDS)
+            page = full_page(partial(self._page, asked), None, 0, _IDS, least=len(part))
+            if not page.results and not query:
+                raise SourceError(
+                    f"arXiv shows none of {len(part)} papers, of which {part[0]} is the first. Nothing was removed. "
+                    "Are the numbers in `ids` right?"
+                )
             if strangers := page.results.keys() - set(part):
                 raise SourceError(f"arXiv was asked for {len(part)} papers and answered with another, {min(strangers)}")
             yield from page.results.values()

@@ -148,7 +148,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, RuntimeError, zipfile.BadZipFile) as error:  # RuntimeError: encrypted, or packed in a newer way
         raise SourceError(f"{path} is no zip that can be read ({error}). Nothing was removed.") from error
 
 

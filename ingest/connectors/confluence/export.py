@@ -7,6 +7,7 @@ sign in.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import shutil
 import tempfile
 import threading
@@ -104,7 +105,7 @@ class ConfluenceExport(Connector):
                 shutil.copyfileobj(stream, target)
             with path.open("rb") as written:
                 revision = hashlib.file_digest(written, "sha256").hexdigest()[:16]
-        except (SourceError, KeyError, EOFError, zlib.error) as error:
+        except (SourceError, KeyError, EOFError, zlib.error, lzma.LZMAError) as error:
             path.unlink(missing_ok=True)
             raise FetchError("not_content", f"{file.title} cannot be unpacked from {self._path}: {error}") from error
         url = self._url(f"/download/attachments/{file.page}/{quote(file.title)}")

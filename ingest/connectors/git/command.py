@@ -68,7 +68,7 @@ def git(
         printed, said = process.communicate(given, timeout)
     except subprocess.TimeoutExpired as error:
         raise GitTimeout(
-            f"git {arguments[0]} took longer than {timeout:g} s and was ended. Raise timeout_seconds if the repository "
+            f"git {arguments[0]} took longer than {timeout:g} s and was ended. Raise clone_seconds if the repository "
             "is large."
         ) from error
     finally:

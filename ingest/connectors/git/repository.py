@@ -55,7 +55,7 @@ class GitOptions(ServerOptions):
     @classmethod
     def _is_branch(cls, branch: str) -> str:
         if not _BRANCH.fullmatch(branch):
-            raise ValueError(f"{branch!r} is no name of a branch")
+            raise ValueError("this is no name of a branch")
         return branch
 
     @field_validator("include", "exclude")

@@ -107,7 +107,7 @@ class Inspire(Connector):
             path = folder / f"{number}.md"
             path.write_text(markdown(record, url), encoding="utf-8")
             return said.fetched(path, url)
-        path = folder / f"fulltext{PurePosixPath(file).suffix or '.pdf'}"
+        path = folder / f"fulltext{PurePosixPath(file).suffix[:20] or '.pdf'}"
         answer = self._client.download(urljoin(f"{self._url}/", item.hint), path)
         if answer.type in ("text/html", "application/xhtml+xml"):
             raise FetchError("not_content", f"instead of the full text {item.key} came a web page")

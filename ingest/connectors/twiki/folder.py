@@ -6,6 +6,7 @@ webs of the documentation (System, TWiki), Trash, and templates (_default) are l
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -25,6 +26,8 @@ from ingest.connectors.twiki.topic import Topic, read_topic
 from ingest.parse.decode import decode
 
 PREFERENCES = "WebPreferences"
+_LONGEST_STEM = 200
+"""Bytes; a file name has 255 at most, with what is put behind it."""
 NOT_READ = ("System", "TWiki", "Trash")
 
 
@@ -119,7 +122,8 @@ class TwikiFolder(Connector):
         """The key before the last move, if nothing has that key now."""
         before = topic.moved_from.replace(".", "/")
         path = self._data / f"{before}.txt"
-        there = not before or before == key or not path.resolve().is_relative_to(self._data) or path.exists()
+        is_there = os.access(path, os.F_OK)  # Path.exists raises for a name that is too long
+        there = not before or before == key or not path.resolve().is_relative_to(self._data) or is_there
         return "" if there else before
 
     def _attachments(self, folder: Path, topic_key: str, topic: Topic, access: Access) -> Iterator[Listed]:
@@ -131,11 +135,11 @@ class TwikiFolder(Connector):
             path = folder / attachment.name
             try:
                 status = path.stat()
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+                    _refuse(error)
                 yield Listed(key, "", access, ("unreadable", "the topic lists it, but the file is not there"))
                 continue
-            except OSError as error:
-                _refuse(error)
             inside = path.resolve().is_relative_to(self._pub) and stat.S_ISREG(status.st_mode)
             refused = None if inside else ("outside_root", "a link that leads out of the pub folder")
             url = attachment_url(self._options.url, topic_key, attachment.name)
@@ -159,7 +163,8 @@ class TwikiFolder(Connector):
 def fetched_topic(data: bytes, key: str, folder: Path, url: str) -> Fetched:
     """A topic's text as a file that the parser for topics reads."""
     topic = read_topic(decode(data))
-    path = folder / f"{PurePosixPath(key).name}.twiki"  # its stem stands for %TOPIC%
+    stem = PurePosixPath(key).name.encode()[:_LONGEST_STEM].decode(errors="ignore")
+    path = folder / f"{stem}.twiki"  # its stem stands for %TOPIC%
     path.write_bytes(data)
     return Fetched(
         path,

@@ -132,7 +132,7 @@ class Twiki(Connector):
 
     def _fetch_attachment(self, attachment: Attachment, key: str, folder: Path) -> Fetched:
         topic = str(PurePosixPath(key).parent)
-        suffix = PurePosixPath(attachment.name).suffix
+        suffix = PurePosixPath(attachment.name).suffix[:20]
         path = folder / f"file{suffix}"
         answer = self._client.download(f"{self._url}/viewfile/{quote(topic)}", path, {"filename": attachment.name})
         if answer.type in HTML and suffix.lower() not in (".html", ".htm", ".xhtml"):
@@ -150,7 +150,7 @@ class Twiki(Connector):
 
     def _shown_to_visitors(self, web: str) -> Collection[str]:
         """The topics of a web that the wiki lists to those who do not sign in."""
-        with Client(self._options, per_second=self.pace[0], burst=self.pace[1], sign_in=False) as visitor:
+        with self._client.anonymous() as visitor:
             try:
                 return Twiki(self._options, visitor)._search(web, _ALL)
             except FetchError as error:

@@ -1,7 +1,7 @@
 """Follow the links of a web site, breadth first, so that every page is found by the shortest way to it.
 
 A page that may come back ends the walk with an error, because what it leads to would look as if it were gone. One that
-is forbidden is listed all the same, so that it becomes nobody's.
+is forbidden is listed all the same, so that it becomes nobody's, and so is one that is no page just now.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from ingest.connectors.web.address import Area
 from ingest.connectors.web.item import DOCUMENTS, NOT_PAGES, Had, by_head, is_wanted, outside, suffix_of
 from ingest.connectors.web.page import Page, is_login_path, read_page
 from ingest.fetch import HTML, Client, Response, shown
+
+_NO_PAGES = ("audio/", "font/", "image/", "video/", "application/gzip", "application/x-tar", "application/zip")
+"""How the media types begin of files that are no pages, whatever they are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Crawl:
         except FetchError as error:
             if is_first or error.reason in ("unreachable", "cut"):
                 raise
-            is_none = error.reason in ("gone", "not_content")
+            is_none = error.reason == "gone" or (error.reason == "not_content" and self._is_file(key))
             return _Visit(None if is_none else Listed(key, "", PUBLIC, hint=Had(error=error)))
         here = self._area.key(answer.url)
         if here is None and is_first:
@@ -92,6 +95,13 @@ class Crawl:
             return _Visit()
         self._seen.add(here)
         return self._read(key, here, answer)
+
+    def _is_file(self, key: str) -> bool:
+        """Whether a second look finds what is surely no page, not a page whose type or encoding is wrong just now."""
+        try:
+            return self._client.send("HEAD", self._area.url(key)).type.startswith(_NO_PAGES)
+        except FetchError:
+            return False
 
     def _read(self, key: str, here: str, answer: Response) -> _Visit:
         """`key` was asked for and `here` is where it was found."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from assistant.errors import SourceError
 
@@ -65,6 +66,11 @@ def entries_of(body: bytes, href: str, now: str) -> list[Entry]:
 def plain(href: str) -> str:
     """A path without percent signs; bytes that are no UTF-8 become \\xNN."""
     return unquote(href, errors="backslashreplace")
+
+
+def quoted(path: str) -> str:
+    """The path that `plain` makes this of, in percent signs; \\xNN is a byte."""
+    return quote(re.sub(rb"\\x([89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), path.encode()))
 
 
 def _lies_in(folder: str, path: str) -> bool:

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Connector, Fetched, Gone, Listed
 from ingest.connectors.options import WebOptions
 from ingest.connectors.patterns import Patterns
-from ingest.connectors.webdav.answer import QUESTION, Entry, entries_of, plain
+from ingest.connectors.webdav.answer import QUESTION, Entry, entries_of, plain, quoted
 from ingest.fetch import HTML, XML, Client, shown
 from ingest.parse.choose import SUFFIXES
 
@@ -60,10 +60,13 @@ class WebDav(Connector):
         self.root = f"webdav {self._origin}{self._top}"
         self._wanted = Patterns(options.include, options.exclude)
         self._entered = Patterns((), options.exclude)
+        self._stand: str | None = None
+        """The last answer of `cursor`."""
 
     def cursor(self) -> str:
         (top,) = self._ask(self._top, "0")
-        return top.etag if top.number else ""
+        self._stand = top.etag if top.number else ""
+        return self._stand
 
     def list(self) -> Iterator[Listed]:
         """Every file. Raises SourceError where a folder cannot be listed, also one that we must not look into."""
@@ -78,7 +81,8 @@ class WebDav(Connector):
                 yield self._listed(entry)
 
     def changes(self, since: str, again: Collection[str]) -> Iterator[Listed | Gone] | None:
-        return self._unchanged(again) if since == self.cursor() else None
+        stand = self.cursor() if self._stand is None else self._stand
+        return self._unchanged(again) if since == stand else None
 
     def fetch(self, item: Listed, folder: Path) -> Fetched:
         """The file. Raises FetchError also where it is not the one that was listed: it changed, or is a login page."""
@@ -99,7 +103,7 @@ class WebDav(Connector):
         """How single files stand; all others are as they were."""
         for key in again:
             try:
-                (entry,) = self._ask(self._top + quote(key), "0")
+                (entry,) = self._ask(self._top + quoted(key), "0")
             except FetchError as error:
                 if error.reason != "gone":
                     raise

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from assistant.errors import FetchError, SourceError
-from assistant.settings import IngestSettings
+from assistant.settings import IngestSettings, what_is_wrong
 from assistant.types import PUBLIC
 from ingest.connectors.arxiv import papers as connector_module
 from ingest.connectors.arxiv.papers import Arxiv, ArxivOptions
@@ -379,7 +380,7 @@ def test_changes(arxiv: Any, connect: Open) -> None:
     arxiv.amend("hep-ex/9901001", categories=("hep-ph",))
     asked = len(arxiv.asked)
     found = {change.key: change for change in connector.changes(cursor, ("2102.00002", "hep-ex/9901001")) or ()}
-    assert len(arxiv.asked) == asked + 2
+    assert len(arxiv.asked) == asked + 1 + 3  # that one of two is missing is said three times
     assert found.keys() == {"2101.00001", "2999.00001", "2102.00002", "hep-ex/9901001"}
     assert found["hep-ex/9901001"] == Gone("hep-ex/9901001")
     after = listed(connector)
@@ -398,7 +399,19 @@ def test_numbers_are_listed_a_hundred_at_a_time(arxiv: Any, connect: Open) -> No
     for number in numbers[:240]:
         arxiv.publish(number, paper(number, "2022-03-01"))
     assert tuple(listed(connect(ids=numbers))) == numbers[:240]
-    assert len(arxiv.asked) == 3
+    assert len(arxiv.asked) == 2 + 3  # that papers are missing is believed only when it is said again and again
+
+
+def test_an_answer_that_lacks_papers_is_asked_for_again(arxiv: Any, connect: Open) -> None:
+    numbers = ("2101.00001", "2102.00002", "hep-ex/9901001")
+    connector = connect(ids=numbers)
+    arxiv.without = {1: numbers, 2: numbers[:1]}
+    assert tuple(listed(connector)) == numbers
+    arxiv.without = {-1: numbers[:1], 4: numbers[1:]}
+    assert tuple(listed(connector)) == numbers[1:]
+    arxiv.without = {-1: numbers}
+    with pytest.raises(SourceError, match=r"none of 3 papers, of which 2101\.00001"):
+        listed(connector)
 
 
 def test_the_pace_is_kept(arxiv: Any) -> None:
@@ -424,6 +437,13 @@ def test_the_pace_is_kept(arxiv: Any) -> None:
 def test_options(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"query or ids|no arXiv number"):
         ArxivOptions(kind="arxiv", **options)
+
+
+def test_what_is_wrong_is_said_without_the_value() -> None:
+    with pytest.raises(ValidationError) as raised:
+        ArxivOptions(kind="arxiv", ids=("2101.00001", "s3cret"))
+    said = what_is_wrong(raised.value, ArxivOptions)
+    assert said == "number 2 of ids is no arXiv number without version, like 2101.00001 or hep-ex/0307015"
 
 
 def test_a_library_follows_arxiv(arxiv: Any, desk: Callable[[dict[str, Any]], Any]) -> None:

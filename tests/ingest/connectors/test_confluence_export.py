@@ -187,6 +187,8 @@ def test_control_characters_are_overlooked(site: Any, tmp_path: Path) -> None:
         lambda path: path.write_bytes(path.read_bytes()[:-200]),
         lambda path: path.write_bytes(b"no zip"),
         lambda path: path.unlink(),
+        lambda path: _flag(path, "entities.xml", 8, 1),
+        lambda path: _flag(path, "entities.xml", 6, 99),
         lambda path: _rewrite(path, lambda xml: xml[: len(xml) // 2]),
         lambda path: _rewrite(path, lambda xml: b"<hibernate-generic></hibernate-generic>"),
         lambda path: _rewrite(path, lambda xml: b"<html><p>Log in</p></html>"),
@@ -215,6 +217,30 @@ def test_a_damaged_attachment_is_not_had(site: Any, tmp_path: Path) -> None:
     with pytest.raises(FetchError):
         connector.fetch(item, tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == ["export.zip"]
+
+
+@pytest.mark.parametrize(("at", "byte"), [(8, 1), (8, 1 << 5), (10, 9), (10, 14)])
+def test_an_attachment_that_is_encrypted_or_strangely_packed_is_not_had(
+    site: Any, tmp_path: Path, at: int, byte: int
+) -> None:
+    """By the flags of its entry, or by the number of its compression; 14 is LZMA, which the bytes are not."""
+    site.space("PHY", groups=("physics",))
+    page = site.page("PHY", "A", "<p>a</p>")
+    file = site.attach(page, "notes.txt", b"\x09\x04\x05\x00" + b"\xff" * 30)
+    path = tmp_path / "export.zip"
+    write_export(site, path)
+    _flag(path, f"attachments/{page}/{file}/1", at, byte)
+    connector = exported(path)
+    item = next(item for item in connector.list() if item.key == f"{page}/{file}")
+    with pytest.raises(FetchError, match=r"notes\.txt cannot be unpacked"):
+        connector.fetch(item, tmp_path)
+
+
+def _flag(path: Path, member: str, at: int, byte: int) -> None:
+    """Sets a byte of a member's entry in the directory of a zip."""
+    data = bytearray(path.read_bytes())
+    data[data.rindex(member.encode()) - 46 + at] = byte
+    path.write_bytes(data)
 
 
 def test_memory_does_not_grow_with_the_texts(site: Any, tmp_path: Path) -> None:

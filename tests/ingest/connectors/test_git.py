@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from assistant.errors import FetchError, ParseError, SettingsError, SourceError
+from assistant.settings import what_is_wrong
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Fetched, Gone, Listed
 from ingest.connectors.git.remote import Remote
@@ -374,6 +376,16 @@ def test_only_checked_addresses_are_connected_to(daemon: Any, web: Any, reposito
     assert not web.asked
 
 
+@pytest.mark.parametrize("wrong", [{"branch": "s3cret~1"}, {"include": ("*.md", "s3cret\\")}])
+def test_what_is_wrong_is_said_without_the_value(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as raised:
+        GitOptions(url="/nowhere", **wrong)
+    assert what_is_wrong(raised.value, GitOptions) in (
+        "branch: this is no name of a branch",
+        "include: pattern 2 is none that a .gitignore may have",
+    )
+
+
 def test_the_address_that_was_checked_is_the_one_connected_to(
     daemon: Any, web: Any, repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -450,7 +462,7 @@ def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
         options = GitOptions(
             kind="git", url=f"git://127.0.0.1:{port}/x", allow=(f"127.0.0.1:{port}",), clone_seconds=0.3
         )
-        with pytest.raises(SourceError, match=r"took longer than 0\.3 s"):
+        with pytest.raises(SourceError, match=r"took longer than 0\.3 s.*Raise clone_seconds"):
             Git(options).cursor()
 
 

@@ -158,6 +158,8 @@ def test_full_texts(inspire: Any, connect: Open, tmp_path: Path) -> None:
     fetched = connector.fetch(items["100/fulltext/jets.pdf"], tmp_path)
     assert (fetched.path.read_bytes(), fetched.path.suffix) == (b"%PDF-1.4 jets", ".pdf")
     assert fetched.title == "Jets in $pp$ & ions"
+    long = Listed("100/fulltext/jets." + "x" * 300, "", PUBLIC, hint="/api/files/aa11")
+    assert connector.fetch(long, tmp_path).path.read_bytes() == b"%PDF-1.4 jets"
     inspire.files["/api/files/aa11"] = ("text/html", b"<html>Sign in</html>")
     with pytest.raises(FetchError, match="came a web page"):
         connector.fetch(items["100/fulltext/jets.pdf"], tmp_path)

@@ -32,9 +32,11 @@ def test_what_is_wanted(include: tuple[str, ...], exclude: tuple[str, ...], want
     assert tuple(key for key in KEYS if patterns.match(key)) == wanted
 
 
-def test_a_pattern_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="!"):
-        Patterns(include=["!"])
+@pytest.mark.parametrize("pattern", ["!", "[z-a]"])
+def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="pattern 2 is none") as raised:
+        Patterns(include=["*.md", pattern])
+    assert pattern not in str(raised.value)
 
 
 _NAMES = st.text("ab.", min_size=1, max_size=3).filter(lambda name: name.strip("."))

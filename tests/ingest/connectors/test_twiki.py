@@ -125,6 +125,15 @@ def test_attachments(site: Any, read: Read, engine: str, tmp_path: Path) -> None
     assert got.url == f"{site.url}/viewfile/Physics/Calorimeter?filename=report.txt"
 
 
+def test_a_suffix_as_long_as_a_file_name_may_be(site: Any, read: Read, engine: str, tmp_path: Path) -> None:
+    name = "a." + "x" * 253
+    file = attach(site, f"Physics/Calorimeter/{name}", "Text.")
+    put(site, "Physics/Calorimeter", "It weighs 2900 tonnes.", meta=file)
+    connector = read(site, engine, files=True)
+    got = connector.fetch(listed(connector)[f"Physics/Calorimeter/{name}"], tmp_path)
+    assert (got.path.read_text(), got.title) == ("Text.", name)
+
+
 def test_a_stamp_changes_with_the_topic_only(site: Any, read: Read, engine: str) -> None:
     before = listed(read(site, engine))
     put(site, "Physics/Calorimeter", "It weighs 3100 tonnes.", date=1_700_000_500)
@@ -193,6 +202,18 @@ def test_what_the_web_server_shows_to_members_only_is_not_public(
         server.members_only = {"Main/WebHome"}
         rules = {key: item.access for key, item in listed(connector).items()}
         assert (rules["Main/WebHome"], rules["Physics/Open"]) == (members, PUBLIC)
+
+
+def test_visitors_are_asked_for_at_the_pace_of_the_source(
+    tmp_path: Path, desk: Any, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIKI_PASSWORD", "tea & biscuits")
+    with servers.TwikiServer(tmp_path / "closed", sign_in="basic") as server:
+        filled(server)
+        section = {"kind": "twiki", "engine": engine, "admin_group": "AdminGroup", "url": server.url}
+        section |= {"webs": list(WEBS), "user": "reader", "secret_env": "WIKI_PASSWORD", "allow": [server.host]}
+        report = desk({**section, "retry_seconds": 0.01, "requests_per_second": 1000}).sync()
+        assert report.sources[0].requests == len(server.asked)
 
 
 def test_a_form_that_is_shown_again_is_a_fault(tmp_path: Path, read: Read, engine: str) -> None:

@@ -124,6 +124,16 @@ def test_a_topic_and_an_attachment_as_they_are_fetched(wiki: Path, tmp_path: Pat
     assert file.url == "https://wiki.example.org/bin/viewfile/Physics/Calorimeter?filename=report.txt"
 
 
+def test_names_as_long_as_a_file_may_have(wiki: Path, tmp_path: Path) -> None:
+    name = "Topic" + "é" * 120
+    moved = f'%META:TOPICMOVED{{by="x" date="1700000000" from="Main.{"N" * 300}" to="Main.{name}"}}%\n'
+    put(wiki, f"Main/{name}", topic("A long name: %TOPIC%.", meta=attached("a" * 300 + ".txt") + moved))
+    connector = opened(wiki)
+    items = listed(connector)
+    assert connector.fetch(items[f"Main/{name}"], tmp_path).path.read_text().count("A long name") == 1
+    assert items[f"Main/{name}/{'a' * 300}.txt"].refused
+
+
 def test_what_is_fetched_is_what_the_rules_were_read_from(wiki: Path, tmp_path: Path) -> None:
     connector = opened(wiki)
     item = listed(connector)["Main/WebHome"]

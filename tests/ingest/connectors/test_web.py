@@ -234,6 +234,8 @@ STARTS: dict[str, Any] = {
     "a redirect to a login page": (302, {"Location": "/docs/login"}, b""),
     "a redirect out": (302, {"Location": "/out"}, b""),
     "another type": (200, {"Content-Type": "application/json"}, b"{}"),
+    "no type": (200, {}, b"<html>"),
+    "another encoding": (200, {**HTML_HEAD, "Content-Encoding": "br"}, b"?"),
 }
 
 
@@ -263,6 +265,9 @@ def test_a_page_that_may_come_back_ends_the_listing(server: Any, connect: Callab
         ("a redirect to a login page", "forbidden"),
         ("a bad request", "refused"),
         ("too large", "too_large"),
+        ("another type", "not_content"),
+        ("no type", "not_content"),
+        ("another encoding", "not_content"),
     ],
 )
 def test_a_page_that_cannot_be_had_is_listed(
@@ -279,6 +284,13 @@ def test_a_page_that_cannot_be_had_is_listed(
     with pytest.raises(FetchError) as raised:
         fetch(connector, found["/docs/a"], tmp_path)
     assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize("type", ["image/png", "application/zip"])
+def test_a_file_that_is_called_like_a_page_is_no_item(server: Any, connect: Callable[..., Site], type: str) -> None:
+    whole(server)
+    server.pages["/docs/a"] = site_server.Page(b"no page", type)
+    assert set(listed(connect())) == {"/docs/", "/docs/b"}
 
 
 def test_a_page_for_signing_in_is_no_item(server: Any, connect: Callable[..., Site]) -> None:

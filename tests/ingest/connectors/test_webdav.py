@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +18,7 @@ import pytest
 from assistant.errors import FetchError, SourceError
 from assistant.types import PUBLIC
 from ingest.connectors.connector import Gone, Listed
-from ingest.connectors.webdav.answer import entries_of
+from ingest.connectors.webdav.answer import entries_of, plain, quoted
 from ingest.connectors.webdav.files import WebDav, WebDavOptions
 from ingest.fetch import Client
 
@@ -293,13 +296,53 @@ def test_servers_that_number_their_files_say_that_nothing_changed(
     found = listed(connector)
     server.asked("PROPFIND")
     assert list(connector.changes(cursor, ()) or ["all"]) == []
-    assert len(server.asked("PROPFIND")) == 1
+    assert server.asked("PROPFIND") == []  # it was asked when the cursor was
     again = list(connector.changes(cursor, ["magnets.md", "nothing.md", "minutes/2026/é & 100% +.md"]) or [])
     assert again == [found["magnets.md"], Gone("nothing.md"), found["minutes/2026/é & 100% +.md"]]
     write(folder / "minutes/2026/november.txt", "changed\n")
+    assert connector.cursor() != cursor
     assert connector.changes(cursor, ()) is None
     url = connector._url(found["magnets.md"].hint)
     assert url == f"http://{server.address}/index.php/f/{(folder / 'magnets.md').stat().st_ino}"
+
+
+class _Bytes(BaseHTTPRequestHandler):
+    """A folder with one file, whose name is no UTF-8; the server above cannot have such."""
+
+    def do_PROPFIND(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        kind = "<d:collection/>" if self.path == "/" else ""
+        tags = f"<d:resourcetype>{kind}</d:resourcetype><d:getetag>x</d:getetag><o:fileid>7</o:fileid>"
+        told = f"<d:propstat><d:prop>{tags}</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
+        body = (
+            '<d:multistatus xmlns:d="DAV:" xmlns:o="http://owncloud.org/ns"><d:response>'
+            f"<d:href>{self.path}</d:href>{told}</d:response></d:multistatus>"
+        ).encode()
+        self.send_response(207 if self.path in ("/", "/caf%E9%20%C3%A9.md") else 404)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def test_a_name_that_is_no_utf_8_is_asked_for_as_it_is(connect: Callable[..., WebDav]) -> None:
+    assert quoted(plain("/caf%E9%20%C3%A9%5Cx.md")) == "/caf%E9%20%C3%A9%5Cx.md"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Bytes)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        address = f"127.0.0.1:{server.server_port}"
+        connector = connect(SimpleNamespace(url=f"http://{address}/", address=address))
+        (item,) = connector.changes(connector.cursor(), ["caf\\xe9 é.md"]) or ()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert isinstance(item, Listed)
+    assert item.key == "caf\\xe9 é.md"
 
 
 def test_servers_that_do_not_are_listed_each_time(serve: Callable[..., Any], connect: Callable[..., WebDav]) -> None:
