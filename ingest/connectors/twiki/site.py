@@ -115,7 +115,7 @@ class Twiki(Connector):
                         raise
                     yield Listed(key, "", NOBODY, ("unreadable", error.detail))
                     continue
-                topic = read_topic(_text(data))
+                topic = self._ruled(data, key)
                 access = self._rules.view(topic.settings, preferences)
             if name not in shown and access.allows(()):
                 access = both(access, Access.of(SIGNED_IN))
@@ -161,11 +161,18 @@ class Twiki(Connector):
     def _preferences(self, web: str, known: dict[str, Settings]) -> Settings:
         if web not in known:
             try:
-                known[web] = read_topic(_text(self._raw(f"{web}/{PREFERENCES}"))).settings
+                known[web] = self._ruled(self._raw(f"{web}/{PREFERENCES}"), f"{web}/{PREFERENCES}").settings
             except FetchError as error:
                 advice = f"{web}.{PREFERENCES} has the rules of the web: the source's user must be able to see it raw"
                 raise FetchError(error.reason, f"{error.detail}. {advice}") from error
         return known[web]
+
+    def _ruled(self, data: bytes, key: str) -> Topic:
+        """A topic that rules are taken from: what is no topic, a login page as plain text, would seem to have none."""
+        topic = read_topic(_text(data))
+        if not topic.settings and not topic.attachments and not topic.modified:
+            raise FetchError("not_content", f"{self._url}/view/{key}?raw=all is no topic. Is it a login page?")
+        return topic
 
     def _raw(self, key: str) -> bytes:
         """A topic as its file has it, with its META lines."""
