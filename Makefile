@@ -12,7 +12,7 @@ demo: .venv/demo .venv-vllm/ready
 	.venv/bin/refdesk demo
 
 test: .venv/test .venv-vllm/ready chromium servers lint
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/test
 	.venv/bin/ruff check .

@@ -124,6 +124,8 @@ def sync(
     if install_cron:
         from ingest.cron import install
 
+        if sources or full or dry_run or retry or allow_deletions:
+            raise typer.BadParameter("only --library, --metrics and --schedule go with it", param_hint="--install-cron")
         print(install(schedule, library, metrics))
         return
     settings = load()

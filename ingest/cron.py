@@ -9,8 +9,6 @@ from pathlib import Path
 
 from assistant.errors import RefdeskError
 
-HOURLY = "17 * * * *"
-
 
 def cron_line(schedule: str, library: Path, metrics: Path | None) -> str:
     """What is to stand in the crontab: it runs in this folder, where `refdesk.toml` is, and appends to a log there."""

@@ -18,7 +18,7 @@ GAUGES = {
     "refdesk_sync_nobodys": "Documents that nobody may read, because the source does not say who may.",
     "refdesk_sync_requests": "HTTP requests of the last run.",
     "refdesk_sync_seconds": "Wall time of the last run.",
-    "refdesk_sync_up": "1 if the source was read to its end, else 0.",
+    "refdesk_sync_up": "1 if the source was read to its end and nothing was held back, else 0.",
     "refdesk_sync_last_success_timestamp_seconds": "When the source was last read to its end.",
 }
 

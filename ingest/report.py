@@ -33,7 +33,8 @@ class SourceReport:
     `error` says why the source could not be read to its end, "" if it was; nothing was removed then. `held_back` is the
     number of items that had vanished, but were too many to be removed. `requests` were made over HTTP, in `seconds`.
     `nobodys` is the number of its documents that nobody may read, because the source does not say who may.
-    `last_success` is when the source was last read to its end, this run included (ISO 8601), "" for never.
+    `last_success` is when a source of the settings was last read to its end with nothing held back, this run included
+    (ISO 8601), "" for never.
     """
 
     source: str

@@ -94,7 +94,7 @@ def sources_of(settings: Settings, only: tuple[str, ...] = ()) -> list[Source]:
 
 def _source(name: str, table: Mapping[str, Any]) -> Source:
     kind = table.get("kind", "")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         near = get_close_matches(str(kind), KINDS, n=1)
         has = f"has the kind {kind!r}, which is unknown" if kind else "has no kind"
         meant = f"Did you mean {near[0]!r}?" if near else f"The kinds are: {', '.join(sorted(KINDS))}"

@@ -35,6 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(module, name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`-n 2 --dist loadgroup`): a file stays with one, as what it shares is made once, and all
+    that need the LLM stay with one, as there is one vLLM."""
+    for item in items:
+        needs_llm = "llm_settings" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("llm" if needs_llm else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where converted models are kept: `$REFDESK_CACHE` if it is set, else one folder for this session."""

@@ -305,9 +305,14 @@ def forget(connection: apsw.Connection, generation: int) -> None:
 
 def revive(connection: apsw.Connection, generation: int) -> None:
     """Makes the rows be as they were before this generation, the last that was published."""
+    changed = connection.execute(
+        "SELECT source, key FROM document WHERE born = ? OR died = ?", (generation, generation)
+    ).fetchall()
     for table in ("document", "item", "segment", "tombstone"):
         connection.execute(f"DELETE FROM {table} WHERE born = ?", (generation,))
     for table in ("document", "item", "segment"):
         connection.execute(f"UPDATE {table} SET died = NULL WHERE died = ?", (generation,))
     connection.execute("DELETE FROM change WHERE generation = ?", (generation,))
+    # A stamp is kept in place, so it may be that of a document which is shown no longer.
+    connection.executemany("UPDATE item SET stamp = '' WHERE died IS NULL AND source = ? AND key = ?", changed)
     connection.execute("UPDATE source SET state = ''")  # what a source changed meanwhile is to be seen again

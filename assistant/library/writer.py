@@ -29,6 +29,7 @@ from assistant.text.passage_text import passage_text
 from assistant.types import Access, Chunk, Document, Item
 
 if TYPE_CHECKING:
+    from assistant.library.segment import Segment
     from assistant.library.vectors import Halves
 
 _EMBED_AT_ONCE = 512
@@ -51,12 +52,24 @@ class Writer:
             self._connection = opened.enter_context(closing(catalog.connect(folder, write=True)))
             left = recovery.left_segments(folder, self._connection)
             recovery.finish_last_run(folder, self._connection)
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._generation = int(catalog.meta(self._connection, "generation"))
-            self._next = int(catalog.meta(self._connection, "published")) + 1
-            self._arrangement = Arrangement(folder, self._connection, self._next)
-            self._known = KnownVectors(embedder, self._arrangement.not_opened, left)
+            self._begin(embedder, left)
             self._opened = opened.pop_all()
+
+    def go_on(self, embedder: Embedder) -> None:
+        """Begins another run, after `publish`, without letting another writer in between."""
+        self._pending.clear()
+        self._gone.clear()
+        with database.refused(self._folder / catalog.FILE):
+            self._begin(embedder, [])
+
+    def _begin(self, embedder: Embedder, left: list[Segment]) -> None:
+        """`left` are segments whose vectors may be used again."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._shelves.clear()  # a run that was not published has made none
+        self._generation = int(catalog.meta(self._connection, "generation"))
+        self._next = int(catalog.meta(self._connection, "published")) + 1
+        self._arrangement = Arrangement(self._folder, self._connection, self._next)
+        self._known = KnownVectors(embedder, self._arrangement.not_opened, left)
 
     def __enter__(self) -> Writer:
         return self
@@ -85,16 +98,18 @@ class Writer:
         return name
 
     def claim_source(self, name: str, root: str) -> None:
-        """Gives the source at `root` this name; raises SourceError where another source has it, or it has another."""
-        row = self._connection.execute(
-            "SELECT name, root FROM source WHERE name = ? OR root = ? ORDER BY name = ? DESC", (name, root, name)
-        ).fetchone()
+        """Gives what is read from `root` this name; several names may read from one place. Raises SourceError where the
+        name is that of what was read from elsewhere."""
+        row = self._connection.execute("SELECT root FROM source WHERE name = ?", (name,)).fetchone()
+        shared = f"{root} ({name})"
         if row is None:
-            self._connection.execute("INSERT INTO source (name, root) VALUES (?, ?)", (name, root))
-        elif row != (name, root):
+            taken = self._connection.execute("SELECT 1 FROM source WHERE root = ?", (root,)).fetchone()
+            stored = shared if taken else root
+            self._connection.execute("INSERT INTO source (name, root) VALUES (?, ?)", (name, stored))
+        elif row[0] not in (root, shared):
             raise SourceError(
-                f"The source {name} reads {root}, but the library {self._folder} knows {row[0]} as what it read from "
-                f"{row[1]}. Give it another name, or the old one back."
+                f"The source {name} reads {root}, but the library {self._folder} knows {name} as what it read from "
+                f"{row[0]}. Give it another name, or remove what was read before: refdesk forget {name}"
             )
 
     def forget_source(self, source: str) -> int:

@@ -13,7 +13,6 @@ import copy
 import logging
 import random
 import ssl
-import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,7 +39,7 @@ _LONGEST_PAUSE = 300.0
 """Seconds; a server that asks for more is left alone until the next run."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-_HARMLESS = frozenset({"GET", "HEAD", "PROPFIND", "REPORT", "OPTIONS"})
+_HARMLESS = frozenset({"GET", "HEAD", "PROPFIND"})
 _NO_SECRETS = frozenset({"accept", "accept-language", "depth", "if-modified-since", "if-none-match", "range"})
 """Headers of a request that go to any server; all others go to the source's own only."""
 _NO_ANSWER = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.RemoteProtocolError, httpcore2.ProxyError)
@@ -80,7 +79,6 @@ class Client:
         self._pace = Pace(options.requests_per_second or per_second, burst if not options.requests_per_second else 1)
         self._deadline = Deadline()
         self._cookies = httpx2.Cookies()
-        self._lock = threading.Lock()
         self._allow = options.allow
         self._pool = self._new_pool()
 
@@ -89,7 +87,7 @@ class Client:
         sees. A context manager of its own."""
         other = copy.copy(self)
         other.user = other.secret = ""
-        other._auth, other._cookies, other._lock = {}, httpx2.Cookies(), threading.Lock()
+        other._auth, other._cookies = {}, httpx2.Cookies()
         other._pool = other._new_pool()
         return other
 

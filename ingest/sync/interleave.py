@@ -16,6 +16,8 @@ _TOGETHER = 64
 """Values handed over at once: to hand over each alone would take longer than to look at it."""
 _SECONDS = 0.05
 """A value waits no longer than this for others, if more come."""
+_PATIENCE = 5.0
+"""How long to wait, at the end, for a thread that waits for a server itself."""
 _WAITING = 8
 """Hand-overs that wait before the iterators do."""
 
@@ -23,8 +25,8 @@ _WAITING = 8
 def interleave(iterators: Mapping[str, Iterable[T]], most: int) -> Generator[tuple[str, T | SourceError]]:
     """The values of all iterators with their names, those of each in order; at most `most` run at the same time.
 
-    A SourceError ends its own iterator and is its last value. Any other exception is raised here. Threads end when
-    this generator is closed, at the latest with their next value.
+    A SourceError ends its own iterator and is its last value. Any other exception is raised here. When this
+    generator is closed, threads end with their next value, and those that have not begun do not begin.
     """
     handed: queue.Queue[tuple[str, list[T | SourceError], BaseException | None]] = queue.Queue(_WAITING)
     stopped = threading.Event()
@@ -47,6 +49,9 @@ def interleave(iterators: Mapping[str, Iterable[T]], most: int) -> Generator[tup
                 raise ended
     finally:
         stopped.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(_PATIENCE)
 
 
 def _run(
@@ -67,6 +72,8 @@ def _run(
     together: list[T | SourceError] = []
     last = time.monotonic()
     with turns:
+        if stopped.is_set():
+            return
         try:
             for value in values:
                 together.append(value)

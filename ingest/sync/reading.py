@@ -121,8 +121,11 @@ class Reading:
             elif item.key not in seen:
                 seen.add(item.key)
                 gone.discard(item.key)
-                if item.renamed_from and item.renamed_from not in seen:
-                    gone.add(item.renamed_from)
+                old = item.renamed_from
+                if old and (item.key in self._known or old not in self._known):
+                    item = replace(item, renamed_from="")  # a story that the source still tells
+                elif old and old not in seen:
+                    gone.add(old)
                 yield item
 
     def _below(self, key: str) -> Iterator[str]:

@@ -142,6 +142,7 @@ class _Run:
         self._lines: list[Line] = []
         self._parsing: deque[tuple[_Open, Seen]] = deque()
         self._embedded = self._done = self._found = 0
+        self._in_steps = False
 
     def __enter__(self) -> _Run:
         with ExitStack() as opened:
@@ -149,16 +150,12 @@ class _Run:
             # A reading that was broken off may still be writing into it.
             work = tempfile.TemporaryDirectory(prefix="refdesk-", ignore_cleanup_errors=True)
             self._folder = Path(opened.enter_context(work))
-            self.writer = self._library.writer(self.embedder)
-            opened.callback(self._leave)
+            self.writer = opened.enter_context(self._library.writer(self.embedder))
             self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._opened.close()
-
-    def _leave(self) -> None:
-        self.writer.__exit__(None, None, None)
 
     def add_source(self, source: Source, *, full: bool, allow_deletions: bool, opened: ExitStack) -> None:
         """A source of the settings. One that cannot be opened is reported so."""
@@ -174,7 +171,7 @@ class _Run:
             self._names.append(source.name)
             self._end(taking, 0)
             return
-        options = digest((reading.READING, source.options))
+        options = digest(source.options, reading.READING)
         state = SourceState.parse(self.writer.state(source.name))
         cursor = "" if full or self._retry else state.since(options, source.full_hours, now())
         self.add(connector, taking, known, cursor, options, (lambda: client.requests) if client else lambda: 0)
@@ -198,10 +195,11 @@ class _Run:
     def report(self, *, strict: bool = False) -> Report:
         """Reads all sources to their ends. With `strict`, one that cannot be read raises SourceError, and nothing of
         this run is published."""
+        self._in_steps = not strict and not self._dry_run
         steps = interleave({name: source.steps for name, source in self._open.items()}, _SOURCES_AT_ONCE)
         with closing(steps):
             for _, result in parse_files(self._to_parse(steps, strict), self._settings.ingest):
-                self._take(result, strict)
+                self._take(result)
         generation = self._publish(last=True) if not self._dry_run else self._library.generation()
         seconds = time.monotonic() - self._started
         reports = tuple(self._reports[name] for name in self._names)
@@ -230,7 +228,7 @@ class _Run:
                     self._parsing.append((source, step))
                     yield step.fetched.path
 
-    def _take(self, result: Parsed | ParseError, strict: bool) -> None:
+    def _take(self, result: Parsed | ParseError) -> None:
         source, seen = self._parsing.popleft()
         other = source.reading.instead(seen) if isinstance(result, ParseError) else None
         if other and other.fetched:
@@ -241,8 +239,6 @@ class _Run:
             self._clear(other)
         source.taking.waiting -= 1
         self._close_if_done(source)
-        if not strict and time.monotonic() - self._published > self._settings.ingest.publish_seconds:
-            self._publish()
 
     def _clear(self, seen: Seen) -> None:
         if seen.folder:
@@ -253,6 +249,8 @@ class _Run:
         if self._progress:
             self._progress(self._done, self._found, line)
         self._clear(seen)
+        if self._in_steps and time.monotonic() - self._published > self._settings.ingest.publish_seconds:
+            self._publish()
 
     def _close_if_done(self, source: _Open) -> None:
         """Ends a source that was read, once all of its items are taken."""
@@ -281,7 +279,6 @@ class _Run:
         generation = self.writer.publish()
         self._embedded += self.writer.embedded
         if not last:
-            self.writer.__exit__(None, None, None)
-            self.writer = self._library.writer(self.embedder)
+            self.writer.go_on(self.embedder)
             self._published = time.monotonic()
         return generation

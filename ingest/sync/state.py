@@ -7,6 +7,11 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from ingest.connectors.options import SourceOptions
+
+_NOT_CONTENT = {"max_removed", "full_hours", "timeout_seconds", "retry_seconds", "requests_per_second"}
+"""Settings that say how a source is read, not what of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
@@ -39,9 +44,10 @@ class SourceState:
         return SourceState(cursor, when if listed else self.listed, options, when)
 
 
-def digest(options: object) -> str:
-    """A short name of settings, which changes when they do."""
-    return hashlib.sha256(repr(options).encode()).hexdigest()[:16]
+def digest(options: SourceOptions, reading: int) -> str:
+    """A short name of settings and of the way that items are read, which changes when what is listed may."""
+    wanted = options.model_dump(exclude=_NOT_CONTENT)
+    return hashlib.sha256(repr((reading, sorted(wanted.items()))).encode()).hexdigest()[:16]
 
 
 def now() -> datetime:

@@ -121,7 +121,7 @@ def test_faults(fault: Any, serve: Callable[..., Any], tmp_path: Path) -> None:
             client.download(server.url, path, accept=JSON)
             assert path.read_bytes() == faults.BODY
         assert client.requests == fault.asked
-    assert time.monotonic() - began < 10  # each of those that dawdle would go on for ever
+    assert time.monotonic() - began < 100  # each of those that dawdle would go on for ever
 
 
 def test_a_wait_that_is_asked_for_is_kept(serve: Callable[..., Any]) -> None:
@@ -129,7 +129,7 @@ def test_a_wait_that_is_asked_for_is_kept(serve: Callable[..., Any]) -> None:
     with Client(options(server)) as client:
         began = time.monotonic()
         assert client.get(server.url, accept=JSON).json() == {"answer": 42}
-        assert 1 <= time.monotonic() - began < 4
+        assert time.monotonic() - began >= 1
 
 
 def test_a_post_is_not_repeated(serve: Callable[..., Any]) -> None:

@@ -315,7 +315,8 @@ def fails_safely(site: Site, fault: str, hits: Callable[[int], bool], version: i
     assert before.keys() <= after.keys(), f"{fault} removed {sorted(before.keys() - after.keys())}"
     for key, (_, rule) in before.items():
         assert after[key][1] in (rule, NOBODY, site.rules.get(key))
-    if hit and hits(10_000) and fault not in CANNOT_BE_TOLD:
+    assert hit or not hits(10_000), "there were fewer requests than that"
+    if hits(10_000) and fault not in CANNOT_BE_TOLD:
         assert not report.sources[0].trusted or report.count("failed")
 
 
@@ -327,7 +328,7 @@ def test_a_source_that_only_answers_wrongly(site: Site, fault: str) -> None:
 @pytest.mark.parametrize("fault", faulty.FAULTS)
 def test_a_source_that_answers_wrongly_in_the_middle(site: Site, fault: str) -> None:
     number = faulty.FAULTS.index(fault)
-    fails_safely(site, fault, lambda n: n > 1 + number % 4, version=number + 100, full=number % 2 == 0)
+    fails_safely(site, fault, lambda n: n > 1, version=number + 100, full=number % 2 == 0)
 
 
 @pytest.mark.long

@@ -171,6 +171,12 @@ def test_install_cron(place: Path) -> None:
     assert json.loads(lines[-1])["exit_code"] == 0
 
 
+def test_install_cron_takes_no_other_option(place: Path) -> None:
+    refused = refdesk(place, "sync", "--install-cron", "--source", "docs")
+    assert refused.returncode == 2
+    assert "--install-cron" in refused.stderr
+
+
 def test_without_crontab_the_line_is_shown(place: Path) -> None:
     said = refdesk(place, "sync", "--install-cron", PATH=str(place))
     assert said.returncode == 1

@@ -242,11 +242,58 @@ def test_a_rollback_makes_the_next_run_list_everything(site: Any, sync: Callable
     assert documents(tmp_path / "library")["a"][0] == "The second text."
 
 
+def test_a_rollback_does_not_lose_what_a_source_says_of_a_document(
+    site: Any, sync: Callable[..., Report], tmp_path: Path
+) -> None:
+    site.edit("a", "The text stays.")
+    sync()
+    site.pages["a"].status = "retracted"
+    site.log.append("a")
+    sync()
+    library = Assistant.open(tmp_path / "library")
+    for _ in range(2):
+        found = library.document("site", "a")
+        assert found
+        assert found.status == "retracted"
+        Library.open(tmp_path / "library").rollback()
+        before = library.document("site", "a")
+        assert before
+        assert before.status == ""
+        assert outcomes(sync()) == {"a": "changed"}
+
+
 def test_two_runs_at_once(site: Any, sync: Callable[..., Report], tmp_path: Path) -> None:
     site.edit("a", "Something is there.")
     sync()
     with lock(tmp_path / "library", LOCK), pytest.raises(LibraryLocked):
         sync()
+
+
+def test_two_sections_may_read_one_server(site: Any, sync: Callable[..., Report], tmp_path: Path) -> None:
+    """Two queries of arXiv, or spaces with different readers."""
+    site.edit("a", "Something is there.")
+    (name,) = [name for name, made in scripted.SITES.items() if made is site]
+    both = [Source(n, scripted.ScriptedOptions(site=name, readers=(n,)), scripted.Scripted) for n in ("x", "y")]
+    for _ in range(2):
+        report = sync_sources(both, tmp_path / "library", settings=SETTINGS)
+        assert [source.error for source in report.sources] == ["", ""]
+    for group in ("x", "y"):
+        found = Assistant.open(tmp_path / "library").as_user({group}).documents()
+        assert [(d.source, d.key) for d in found] == [(group, "a")]
+
+
+def test_an_old_story_of_a_move_is_no_move(site: Any, sync: Callable[..., Report]) -> None:
+    class Telling(scripted.Scripted):  # type: ignore[misc, name-defined]
+        def _listed(self, key: str) -> Listed:
+            return replace(super()._listed(key), renamed_from=f"old-{key}")
+
+    site.edit("a", "Something is there.")
+    site.edit("old-b", "Something else is there.")
+    assert set(outcomes(sync(connector=Telling)).values()) == {"new"}
+    site.edit("a", "Something has changed.")
+    site.delete("old-b")
+    site.edit("b", "Something else is there, and moved.")
+    assert outcomes(sync(connector=Telling)) == {"a": "changed", "b": "moved"}
 
 
 def test_another_source_of_the_same_name_is_refused(site: Any, sync: Callable[..., Report], tmp_path: Path) -> None:
