@@ -159,10 +159,16 @@ def test_the_next_address_is_tried(listening: socket.socket, monkeypatch: pytest
         return connect(self, host, *arguments)
 
     monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", watched)
-    monkeypatch.setattr("ingest.fetch.connection.addresses", lambda *given: ["127.0.0.9", "127.0.0.1"])
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *rest: Any, **more: Any) -> Any:
+        hosts = ("127.0.0.9", "127.0.0.1") if host == "wiki.example" else (host,)
+        return [entry for one in hosts for entry in resolve(one, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
     deadline = Deadline()
     deadline.at = time.monotonic() + 8
-    stream = CheckedBackend((), deadline).connect_tcp("wiki.example", port, 60)
+    stream = CheckedBackend((f"wiki.example:{port}",), deadline).connect_tcp("wiki.example", port, 60)
     stream.close()
     assert [host for host, _ in tried] == ["127.0.0.9", "127.0.0.1"]
     assert 3 < tried[0][1] <= 4 < tried[1][1] <= 8  # the first may use half of the time

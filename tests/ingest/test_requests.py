@@ -28,7 +28,7 @@ import pytest
 from assistant.errors import ParseError
 from assistant.settings import Settings
 from ingest.connectors.connector import Connector, Fetched, Listed
-from ingest.sources import sources_of
+from ingest.sources import Source, sources_of
 from ingest.sync import sync_sources
 
 if TYPE_CHECKING:
@@ -430,8 +430,9 @@ def sync(place: Place, library: Path, *, refuse: bool = False, **options: Any) -
     (source,) = sources_of(settings)
     asked = place.asked or (lambda: 0)
     before, started = asked(), time.perf_counter()
-    with _watched(source.connector, refuse=refuse) as fetched:
-        report = sync_sources([source], library, settings=settings, embedder=Same(), **options)
+    fetched: list[str] = []
+    watched = Source(source.name, source.options, _watched(source.connector, fetched, refuse=refuse))
+    report = sync_sources([watched], library, settings=settings, embedder=Same(), **options)
     (found,) = report.sources
     assert found.error == ""
     outcomes = {outcome: number for outcome, number in found.counts.items() if number}
@@ -439,23 +440,22 @@ def sync(place: Place, library: Path, *, refuse: bool = False, **options: Any) -
     return Run(outcomes, fetched, requests, time.perf_counter() - started)
 
 
-@contextmanager
-def _watched(connector: type[Connector], *, refuse: bool) -> Iterator[list[str]]:
-    """The keys of what a connector fetches."""
-    keys: list[str] = []
-    fetch = connector.fetch
+def _watched(connector: Any, keys: list[str], *, refuse: bool) -> type[Connector]:
+    """The connector, which writes down the keys of what it fetches."""
 
-    def watched(self: Connector, item: Listed, folder: Path) -> Fetched:
-        keys.append(item.key)
-        if refuse:
-            raise ParseError("unsupported", "it is not to be read this time")
-        return fetch(self, item, folder)
+    class Watched(connector):  # type: ignore[misc]
+        def prepare(self, items: Sequence[Listed]) -> None:
+            if not refuse:
+                super().prepare(items)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(connector, "fetch", watched)
-        if refuse:
-            patched.setattr(connector, "prepare", lambda *_: None)
-        yield keys
+        def fetch(self, item: Listed, folder: Path) -> Fetched:
+            keys.append(item.key)
+            if refuse:
+                raise ParseError("unsupported", "it is not to be read this time")
+            fetched: Fetched = super().fetch(item, folder)
+            return fetched
+
+    return Watched
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: place.__name__)
@@ -465,7 +465,9 @@ def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any
 
 
 @pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.long)])
-def test_a_run_without_changes_makes_at_most_one_request_per_100_items(make: Any, count: int, tmp_path: Path) -> None:
+def test_a_run_without_changes_makes_at_most_one_request_per_100_items(
+    make: Any, count: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     site = tmp_path / "site"
     site.mkdir()
     library = tmp_path / "library"

@@ -11,6 +11,7 @@ import base64
 import html
 import re
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,6 +41,8 @@ class TwikiServer:
         self.hidden: set[str] = set()
         self.members_only: set[str] | None = None
         self.fault = ""
+        self.before_search: Callable[[str], object] = lambda pattern: None
+        """Called with the pattern of each search, before it is made."""
         self.asked: list[str] = []
         """The path and query of every request."""
         server = self
@@ -120,6 +123,7 @@ class TwikiServer:
 
     def _found(self, web: str, query: dict[str, str], hidden: set[str]) -> list[tuple[str, str, str]]:
         """Name, revision and date of the topics that match a regular expression search, the latest first."""
+        self.before_search(query["search"])
         tokens = query["search"].split(";")
         found = []
         for file in (self.data / web).glob("*.txt"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -386,42 +387,57 @@ def test_what_is_wrong_is_said_without_the_value(wrong: dict[str, Any]) -> None:
     )
 
 
+def resolve_invalid_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names in `.invalid`, which no resolver knows, have the address of this machine."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *rest: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if str(host).endswith(".invalid") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+
 def test_the_address_that_was_checked_is_the_one_connected_to(
     daemon: Any, web: Any, repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that no resolver knows can be reached only by the address that was given for it."""
-    monkeypatch.setattr("ingest.connectors.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
+    resolve_invalid_names(monkeypatch)
     for server in (daemon, web):
-        git = Git(GitOptions(kind="git", url=server.url("wiki", "wiki.invalid")))
+        allow = (f"wiki.invalid:{server.port}",)
+        git = Git(GitOptions(kind="git", url=server.url("wiki", "wiki.invalid"), allow=allow))
         assert "Home.md" in listed(git)
     assert set(daemon.virtual_hosts) == {f"wiki.invalid:{daemon.port}"}
     assert set(web.asked) == {f"wiki.invalid:{web.port}"}
-    call = Remote.of("ssh://git@wiki.invalid:2222/x").call(GitOptions(kind="git", url="x"))
+    allow = ("wiki.invalid:2222", "wiki.invalid:22")
+    call = Remote.of("ssh://git@wiki.invalid:2222/x").call(GitOptions(url="x", allow=allow))
     assert "HostName=127.0.0.1 -o 'HostKeyAlias=[wiki.invalid]:2222'" in call.variables["GIT_SSH_COMMAND"]
     assert call.url == "ssh://git@wiki.invalid:2222/x"
     key = tmp_path / "a key"
-    options = GitOptions(url="x", secret_file=str(key))
+    options = GitOptions(url="x", secret_file=str(key), allow=allow)
     with pytest.raises(SettingsError, match="is to hold a private key, but is not there"):
         Remote.of("git@wiki.invalid:x").call(options)
     key.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n\n")
     assert f"-i '{key}'" in Remote.of("git@wiki.invalid:x").call(options).variables["GIT_SSH_COMMAND"]
-    assert Remote.of("git@wiki.invalid:x/y.git").call(GitOptions(kind="git", url="x")).url == "git@wiki.invalid:x/y.git"
+    assert (
+        Remote.of("git@wiki.invalid:x/y.git").call(GitOptions(url="x", allow=allow)).url == "git@wiki.invalid:x/y.git"
+    )
 
 
 def test_https_with_the_certificate_of_the_name(
     repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.connectors.git.remote.addresses", lambda host, port, allow: ["127.0.0.1"])
+    resolve_invalid_names(monkeypatch)
     file = servers.certificate("wiki.invalid", tmp_path)
     web = servers.GitHTTP(tmp_path / "served", file)
+    allow = (f"wiki.invalid:{web.port}", f"other.invalid:{web.port}")
     with servers.running(web):
         with pytest.raises(SourceError, match="certificate"):
-            Git(GitOptions(url=web.url("wiki", "wiki.invalid"))).cursor()
+            Git(GitOptions(url=web.url("wiki", "wiki.invalid"), allow=allow)).cursor()
         monkeypatch.setenv("SSL_CERT_FILE", f"{file}.crt")
         with pytest.raises(SourceError, match="certificate"):
-            Git(GitOptions(url=web.url("wiki", "other.invalid"))).cursor()
+            Git(GitOptions(url=web.url("wiki", "other.invalid"), allow=allow)).cursor()
         assert not web.asked
-        assert "Home.md" in listed(Git(GitOptions(url=web.url("wiki", "wiki.invalid"))))
+        assert "Home.md" in listed(Git(GitOptions(url=web.url("wiki", "wiki.invalid"), allow=allow)))
 
 
 def test_a_secret_is_sent_and_never_shown(
@@ -455,8 +471,6 @@ def test_redirects_are_not_followed(web: Any, daemon: Any, repository: Any) -> N
 
 
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         options = GitOptions(

@@ -160,18 +160,14 @@ def test_rules_that_the_search_overlooks_are_found_when_the_topic_is_fetched(
     assert error.value.reason == "forbidden"  # so it becomes nobody's
 
 
-def test_a_topic_that_gets_rules_between_the_two_searches(
-    site: Any, read: Read, engine: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_topic_that_gets_rules_between_the_two_searches(site: Any, read: Read, engine: str) -> None:
     connector = read(site, engine, webs=("Physics",))
-    search = connector._search
 
-    def slow(web: str, pattern: str) -> dict[str, str]:
+    def meanwhile(pattern: str) -> None:
         if "!" in pattern:
             put(site, "Physics/Calorimeter", "Closed now.", meta=rule("ALLOWTOPICVIEW", "BoardGroup"))
-        return search(web, pattern)
 
-    monkeypatch.setattr(connector, "_search", slow)
+    site.before_search = meanwhile
     assert listed(connector)["Physics/Calorimeter"].access == Access.of("AdminGroup", "BoardGroup")
 
 
