@@ -17,6 +17,7 @@ from assistant.settings import FILE, Settings, what_is_wrong
 from assistant.types import Access
 from ingest.connectors.connector import Connector
 from ingest.connectors.options import SourceOptions, WebOptions
+from ingest.connectors.patterns import Patterns
 
 KINDS = {
     "arxiv": "arxiv.Arxiv",
@@ -104,6 +105,10 @@ def _source(name: str, table: Mapping[str, Any]) -> Source:
         source = Source(name, options(**table), connector)
     except ValidationError as error:
         raise SettingsError(f"[sources.{name}] is wrong: {what_is_wrong(error, options)}") from None
+    try:
+        Patterns(getattr(source.options, "include", ()), getattr(source.options, "exclude", ()))
+    except ValueError as error:
+        raise SettingsError(f"[sources.{name}] is wrong: {error}") from None
     if not connector.has_rules and source.options.readers is None:
         raise SettingsError(
             f"[sources.{name}] must say who may read it, because a source of kind {kind} does not: "

@@ -253,7 +253,13 @@ def inspire(count: int, folder: Path) -> Iterator[Place]:
     with load("inspire").Inspire() as server:
         for number in range(1, count + 1):
             server.put(number, LONG_AGO[:10], titles=[{"title": f"Jets {number}"}])
-        section = {"kind": "inspire", "url": f"http://{server.address}", "query": "t jets", "readers": ["atlas"]}
+        section = {
+            "kind": "inspire",
+            "full_hours": 168,
+            "url": f"http://{server.address}",
+            "query": "t jets",
+            "readers": ["atlas"],
+        }
         today = datetime.now(UTC).date().isoformat()
         # That nothing was found is believed only when it was said three times.
         yield Place(section, count, lambda: server.put(1, today, titles=[{"title": "Other jets"}]), changes=3)

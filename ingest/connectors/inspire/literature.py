@@ -53,6 +53,8 @@ class Inspire(Connector):
     """
 
     pace: ClassVar[tuple[float, int]] = (2.0, 5)  # at most 15 requests in any 5 seconds
+    full_hours: ClassVar[float] = 0.0
+    """Changes do not tell of records that were deleted or merged, and a listing names 250 to a request."""
     has_rules: ClassVar[bool] = False
 
     def __init__(self, options: InspireOptions, client: Client) -> None:

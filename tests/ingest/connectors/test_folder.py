@@ -123,6 +123,7 @@ def test_a_source_that_is_not_there_leaves_the_others_alone(folder: Path, tmp_pa
         ({"kind": "folder", "path": "x", "reader": ["a"]}, r"reader is unknown; did you mean readers\?"),
         ({"kind": "folder", "readers": ["a"]}, "path is missing"),
         ({"kind": "folder", "path": "x", "readers": "a"}, "readers is to be a list"),
+        ({"kind": "folder", "path": "x", "readers": ["a"], "exclude": ["[z-a]"]}, "is wrong"),
         ({"kind": "folder", "path": "x", "readers": ["a"], "max_removed": 10}, "max_removed is to be less than or equ"),
         ({"kind": "arxiv", "readers": ["a"]}, "is wrong: give either query or ids"),
         ({"kind": "indico", "url": "x", "categories": []}, "categories: Tuple should have at least 1 item"),

@@ -337,6 +337,7 @@ def test_a_library_follows_inspire(inspire: Any, desk: Callable[[dict[str, Any]]
             "kind": "inspire",
             "url": f"http://{inspire.address}",
             "query": "t jets",
+            "full_hours": 168,
             "readers": ["atlas"],
             "allow": [inspire.address],
             "requests_per_second": 1000,
@@ -378,4 +379,15 @@ def test_a_library_follows_inspire(inspire: Any, desk: Callable[[dict[str, Any]]
     inspire.unavailable = 0
     assert d.readable("atlas") == {"100", "300", "400"}
     assert d.outcomes(d.sync(full=True)) == {"100": "removed"}
+    d.like_fresh()
+
+
+def test_what_was_deleted_is_gone_with_the_next_sync(inspire: Any, desk: Callable[[dict[str, Any]], Any]) -> None:
+    section = {"kind": "inspire", "url": f"http://{inspire.address}", "query": "t jets", "full_texts": False}
+    fast = {"allow": [inspire.address], "requests_per_second": 1000, "retry_seconds": 0.01}
+    d = desk({**section, **fast, "readers": ["atlas"]})
+    inspire.put(300, "2021-01-05", titles=[{"title": "Old jets"}])
+    assert d.outcomes(d.sync()) == {"100": "new", "300": "new"}
+    inspire.delete(300)
+    assert d.outcomes(d.sync()) == {"300": "removed"}
     d.like_fresh()
