@@ -67,7 +67,8 @@ def test_the_script_that_installs_them_never_fails(tmp_path: Path) -> None:
         "broken": "echo trying; exit 5",
     }
     for name, text in scripts.items():
-        (tmp_path / f"{name}.sh").write_text(text)
+        (tmp_path / f"{name}.sh").write_text(text if name == "install" else f"#!/bin/sh\n{text}\n")
+        (tmp_path / f"{name}.sh").chmod(0o755)
     done = subprocess.run(["sh", str(tmp_path / "install.sh")], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [

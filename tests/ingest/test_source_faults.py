@@ -247,8 +247,9 @@ def _day(n: int) -> str:
 
 
 PLACES = [arxiv, confluence, confluence_cloud, inspire, mediawiki, oai, twiki, web_by_links, web_by_sitemap, webdav]
-CANNOT_BE_TOLD = {"json-no-results", "halved"}
-"""An INSPIRE says the one where nothing has changed; half a page of HTML, announced as all, is a page."""
+CANNOT_BE_TOLD = {"json-no-results", "halved", "mistyped"}
+"""An INSPIRE says the first where nothing has changed; half a page of HTML, announced as all, is a page; and what a
+paper's source is, is seen from its content, so that its type does not matter."""
 Documents = dict[str, tuple[str, Access]]
 
 

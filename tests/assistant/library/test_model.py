@@ -108,7 +108,8 @@ def after(state: dict[int, Any], actions: list[Any]) -> dict[int, Any]:
 
 
 def shown(view: View, queries: list[str]) -> list[Any]:
-    """Everything that a view says, without what differs between libraries: the ids of documents."""
+    """Everything that a view says, without what differs between libraries: the ids of documents, and the stamps of
+    items, which a rollback forgets."""
 
     def found(hits: list[Any], stage: Any) -> list[Any]:
         return [replace(p, rank=0) for p in view.passages(hits, stage)]
@@ -116,7 +117,8 @@ def shown(view: View, queries: list[str]) -> list[Any]:
     documents = [view.document(s.source, s.key) for s in view.summaries()]
     searches = [found(view.search_lexical(q, 5), "lexical") for q in queries]
     dense = [found(view.search_dense(EMBEDDER.embed_query(q), 5), "dense") for q in queries]
-    return [view.summaries(), view.items(), view.counts(), documents, searches, dense]
+    items = [replace(item, stamp="") for item in view.items()]
+    return [view.summaries(), items, view.counts(), documents, searches, dense]
 
 
 def bm25(texts: list[list[str]], words: set[str]) -> list[float]:
