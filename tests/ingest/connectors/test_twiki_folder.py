@@ -14,7 +14,7 @@ from ingest.access import NOBODY
 from ingest.connectors.connector import Listed
 from ingest.connectors.twiki.folder import TwikiFolder, TwikiFolderOptions
 
-CORPUS = Path("/work/shared/data/corpora/foswiki_twiki_topics")
+CORPUS = Path(__file__).parents[4] / "shared/data/corpora/foswiki_twiki_topics"
 
 
 def topic(
