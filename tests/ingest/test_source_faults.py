@@ -286,9 +286,9 @@ def site(place: Place, tmp_path_factory: pytest.TempPathFactory, embedder: Embed
     folder = tmp_path_factory.mktemp("library")
     with faulty.Trap() as trap, faulty.FaultyProxy(place.upstream, trap.address) as proxy:
 
-        def sync(library: str = "library", **options: Any) -> Report:
+        def sync(library: str = "library", more: Any = None, **options: Any) -> Report:
             fast = {"allow": [proxy.address], "retry_seconds": 0.001, "requests_per_second": 5000}
-            section = {**place.section(proxy.address), **fast, "timeout_seconds": 1.0}
+            section = {**place.section(proxy.address), **fast, "timeout_seconds": 1.0, **(more or {})}
             settings = Settings(sources={"site": section})
             return sync_sources(sources_of(settings), folder / library, settings=settings, embedder=embedder, **options)
 
@@ -319,6 +319,21 @@ def fails_safely(site: Site, fault: str, hits: Callable[[int], bool], version: i
     assert hit or not hits(10_000), "there were fewer requests than that"
     if hits(10_000) and fault not in CANNOT_BE_TOLD:
         assert not report.sources[0].trusted or report.count("failed")
+
+
+def test_readers_are_restricted_and_let_in_again(site: Site) -> None:
+    """By the settings, which narrow the rules of any source; the next sync moves all of it without embedding."""
+    board = frozenset({"board"})
+    before = site.documents()
+    narrowed = site.sync(more={"readers": ["board"]})
+    restricted = site.documents()
+    assert (narrowed.embedded, narrowed.sources[0].error) == (0, "")
+    assert {key: text for key, (text, _) in restricted.items()} == {key: text for key, (text, _) in before.items()}
+    assert all(board in rule.all_of for _, rule in restricted.values())
+    site.sync("fresh-restricted", more={"readers": ["board"]})
+    assert Site(site.proxy, site.library.with_name("fresh-restricted"), site.sync, site.touch).documents() == restricted
+    assert site.sync().embedded == 0
+    assert site.documents() == before
 
 
 @pytest.mark.parametrize("fault", faulty.FAULTS)

@@ -5,6 +5,7 @@ contents as both write them, and the sets of users and groups that may read.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ class Body:
     storage: str
 
 
-class Site:
+class Site(ABC):
     """One Confluence below `root`. Its two kinds derive from this and say how each lists what it has.
 
     What is not as documented raises FetchError("not_content").
@@ -95,29 +96,29 @@ class Site:
         self.types = ("page", "blogpost") if blog_posts else ("page",)
         self.expand = f"{EXPAND},children.attachment" if attachments else EXPAND
 
+    @abstractmethod
     def spaces(self) -> dict[str, Space]:
         """Every space that the account sees, by key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def readers(self, space: Space) -> Access:
         """Who may read the space, except everyone; raises FetchError where the account may not know."""
-        raise NotImplementedError
 
+    @abstractmethod
     def contents(self, space: Space) -> dict[str, Content]:
         """All pages and blog posts of a space that the account sees, by id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def one(self, key: str) -> Content | None:
         """One page or blog post as it is now; None where there is none of this id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def body(self, wanted: Content) -> Body:
         """The text of a page; raises FetchError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bodies(self, wanted: Collection[Content]) -> dict[str, Body]:
         """Several at once, by id, as many as the site gives; the others have to be asked for one by one."""
-        raise NotImplementedError
 
     def changed(self, cql: str) -> Iterator[Content]:
         """The pages and blog posts that a query finds, and those whose attachments it finds."""
