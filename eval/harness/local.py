@@ -61,7 +61,7 @@ class LocalModel(HFLM):  # type: ignore[misc]
         return super().generate_until(requests, disable_tqdm=True)  # type: ignore[no-any-return]
 
     def _loglikelihood_tokens(
-        self, requests: list[tuple[Any, list[int], list[int]]], disable_tqdm: bool = True, override_bs: int | None = None
+        self, requests: list[tuple[Any, list[int], list[int]]], disable_tqdm: bool = True, **_: Any
     ) -> list[tuple[float, bool]]:
         """(sum of log-probabilities of the continuation, whether it is what the model finds likeliest) of each."""
         found: dict[int, tuple[float, bool]] = {}

@@ -28,7 +28,8 @@ class WithPassages(LM):  # type: ignore[misc]
 
     The query is the field `question` of the task's document, else the last paragraph of the prompt. The solved examples
     get no passages. Passages are shown whole, best first, as many as fit into `tokens` and into what the prompt leaves
-    of the model's context; where not even the first fits, the prompt is as it was.
+    of the model's context; where not even the first fits, the prompt is as it was. So is an empty prompt, by which some
+    tasks measure how likely an answer is by itself.
     """
 
     def __init__(self, model: TemplateLM, search: Callable[[str], Sequence[Passage]], tokens: int) -> None:
@@ -37,6 +38,11 @@ class WithPassages(LM):  # type: ignore[misc]
         self._found: dict[str, Sequence[Passage]] = {}
         self.shown: dict[str, tuple[str, ...]] = {}
         """Query -> the passages that were shown, best first, each as `source key start-end`."""
+
+    @property
+    def cut(self) -> set[str]:
+        """The prompts that lost their beginning to fit; they were shown no passages."""
+        return self._model.cut  # type: ignore[no-any-return]
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         return self._model.loglikelihood([self._informed(one) for one in requests])  # type: ignore[no-any-return]
@@ -56,6 +62,8 @@ class WithPassages(LM):  # type: ignore[misc]
 
     def _informed(self, request: Any) -> Any:
         context, *others = request.args
+        if not context:
+            return request
         asked = query(request.doc, context)
         if asked not in self._found:
             self._found[asked] = self._search(asked) if asked.strip() else ()

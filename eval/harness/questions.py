@@ -7,12 +7,12 @@ Hendrycks et al., "Measuring massive multitask language understanding", ICLR 202
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from eval.runs.about import content_hash
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SHOT_SPLITS = ("dev", "validation", "train")
@@ -48,8 +48,11 @@ class ChoiceSet:
     @property
     def sha256(self) -> str:
         """Of all that is asked and shown, whatever file it came from."""
-        content = [sorted((k, [astuple(q) for q in v]) for k, v in part.items()) for part in (self.questions, self.examples)]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        parts = [
+            {subject: [astuple(one) for one in found] for subject, found in part.items()}
+            for part in (self.questions, self.examples)
+        ]
+        return content_hash(parts)
 
 
 def read(data: str, split: str | None = None, config: str | None = None, shots: int = 5) -> ChoiceSet:
@@ -141,7 +144,7 @@ def _load(data: str, config: str | None) -> Mapping[str, Any]:
             f"or at the hub: {error}"
         ) from error
     assert isinstance(found, DatasetDict)
-    return found
+    return cast("Mapping[str, Any]", found)
 
 
 def _by_subject(rows: Any, where: str, name: str) -> _BySubject:
@@ -149,7 +152,8 @@ def _by_subject(rows: Any, where: str, name: str) -> _BySubject:
     form = next((form for form, needed in _FORMATS.items() if needed <= columns), None)
     if form is None:
         wanted = "; ".join(f"{form}: {', '.join(sorted(needed))}" for form, needed in _FORMATS.items())
-        raise ValueError(f"{where} has the columns {', '.join(sorted(columns))}, which is none of the formats ({wanted}).")
+        there = ", ".join(sorted(columns))
+        raise ValueError(f"{where} has the columns {there}, which is none of the formats ({wanted}).")
     found: dict[str, list[ChoiceQuestion]] = {}
     for number, row in enumerate(rows):
         subject = str(row.get("subject") or row.get("category") or name)

@@ -86,7 +86,7 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
         """As lm-eval's `hf` model does it, so that both read the same tokens."""
-        if add_special_tokens is None and string.startswith(self.tokenizer.decode([self.prefix_token_id])):
+        if add_special_tokens is None and string.startswith(str(self.tokenizer.decode([self.prefix_token_id]))):
             add_special_tokens = False
         asked = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
         return list(self.tokenizer.encode(string, **asked))
@@ -195,14 +195,14 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
         for same in alike.values():
             asked = normalize_gen_kwargs(requests[same[0]].args[1], self.max_gen_toks)
             until, most = asked["until"], asked["max_gen_toks"]
-            tokens = {n: self.tok_encode(requests[n].args[0])[-(self.max_length - most) :] for n in same}
-            for batch in _batches(sorted(same, key=tokens.__getitem__), lambda n, t=tokens: len(t[n])):
-                prompts = [tokens[n] for n in batch]
+            tokens = [(self.tok_encode(requests[n].args[0])[-(self.max_length - most) :], n) for n in same]
+            for batch in _batches(sorted(tokens), lambda one: len(one[0])):
+                prompts = [prompt for prompt, _ in batch]
                 temperature = asked.get("temperature", 0.0)
                 choices, _ = complete(
                     prompts, self._settings, self.model, most, stop=until or None, temperature=temperature
                 )
-                for n, choice in zip(batch, choices, strict=True):
+                for (_, n), choice in zip(batch, choices, strict=True):
                     found[n] = postprocess_generated_text(str(choice.get("text", "")), until, None)
         return [found[n] for n in range(len(requests))]
 
