@@ -52,7 +52,7 @@ class Inquiry:
         return self.confidence < self.settings.answer.min_confidence
 
     def answer(self, mode: Mode | None) -> Iterator[str | Answer]:
-        """The pieces of a draft, if there is one, then the answer or refusal. Raises LLMError if mode is not extract."""
+        """The pieces of a draft, if any, then the answer or refusal. Raises LLMError unless `mode` is extract."""
         if self.hopeless:
             yield self.refused(mode or "extract", "The nearest passages do not seem to hold the answer.")
         elif mode == "extract":
