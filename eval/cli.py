@@ -15,6 +15,7 @@ import typer
 
 from assistant.cli_options import AS_JSON, LIBRARY, MODE
 from eval.runs.command import commands as run_commands
+from eval.runs.gate_command import commands as gate_commands
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,7 @@ commands = typer.Typer()
 _eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
 commands.add_typer(_eval, name="eval")
 _eval.add_typer(run_commands)
+_eval.add_typer(gate_commands)
 
 
 @_eval.command()
