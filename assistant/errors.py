@@ -15,9 +15,10 @@
     ├── SourceError            a source as a whole could not be read; nothing is removed
     │   └── FetchError         a request failed, or an item could not be had; has `.reason`
     ├── ParseError             one item could not be read; has `.reason`
-    └── LLMError
-        ├── LLMUnavailable     no server answers, or not in time
-        └── LLMGarbage         a server answers, but not with what it promised
+    ├── LLMError
+    │   ├── LLMUnavailable     no server answers, or not in time
+    │   └── LLMGarbage         a server answers, but not with what it promised
+    └── RunError               a run of an evaluation cannot be read, gone on with or compared
 
 Bad arguments are `ValueError`. A message says what was asked, what was found and what to do.
 """
@@ -115,4 +116,8 @@ class LLMUnavailable(LLMError):
 
 
 class LLMGarbage(LLMError):
+    pass
+
+
+class RunError(RefdeskError):
     pass

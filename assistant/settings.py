@@ -99,6 +99,11 @@ class IngestSettings(_Section):
     e.g. `".json" = "llama_index.core.readers.json.JSONReader"`."""
 
 
+class EvalSettings(_Section):
+    runs: str = "runs"
+    """The folder that evaluations are kept in, and that the app shows."""
+
+
 class PeopleSettings(_Section):
     groups_file: str = ""
     """A TOML file that says who is in which group, read again when it changes. Below `[groups]`: group -> its members,
@@ -125,6 +130,7 @@ class Settings(BaseSettings):
     llm: LLMSettings = LLMSettings()
     ingest: IngestSettings = IngestSettings()
     people: PeopleSettings = PeopleSettings()
+    eval: EvalSettings = EvalSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What `refdesk sync` reads: name -> section. What may stand in it, `ingest.connectors` says, a module a kind."""
 

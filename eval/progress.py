@@ -1,0 +1,55 @@
+"""How far an evaluation is: a bar on a terminal, elsewhere a line now and then, both on standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[int, int, str], None]
+"""Called with how many are done, of how many, and of what: (3, 200, "questions, extract")."""
+_LINE_SECONDS = 15.0
+
+
+@contextmanager
+def shown_progress() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _now_and_then(console.print)
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield show
+
+
+def _now_and_then(say: Callable[[str], None]) -> Progress:
+    last = time.monotonic()
+
+    def show(done: int, total: int, what: str) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= _LINE_SECONDS:
+            last = now
+            say(f"{done} of {total} {what}")
+
+    return show

@@ -1,0 +1,1 @@
+"""Evaluations on disk: what was measured, on what, and every result."""

@@ -1,0 +1,221 @@
+"""A run of an evaluation is a folder, and what is in it stays whatever happens.
+
+    run.json                what was measured (`About`), when and with which metrics; `finished` once it is
+    results/<system>.jsonl  a line for each question, written as soon as it is answered
+    figures.json            every figure with its interval, made of the results
+    report.md, report.html  the same for people
+
+The folder is named after its content, so the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import RunError
+from eval.metric import Result
+from eval.runs.about import About, Data, content_hash
+from eval.runs.cache import Cache, open_cache
+
+FILE = "run.json"
+_LOCK = "run.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A run as it is on disk. `results` holds those of each system in the order of the questions that were done;
+    `created` is ISO 8601 in UTC; `finished` says whether every system has every question. `notes` say what was left
+    out and why."""
+
+    folder: Path
+    about: About
+    created: str
+    finished: bool
+    notes: tuple[str, ...]
+    results: dict[str, tuple[Result, ...]]
+
+
+class Run:
+    """A run that is being written; see `begin`."""
+
+    def __init__(self, folder: Path, about: About, notes: Sequence[str], cache: Cache | None) -> None:
+        self.folder, self.about = folder, about
+        self._notes, self._cache = tuple(notes), cache
+        self._done = {system: {one.id: one for one in _results(folder, system)} for system in about.systems}
+        self._keys: dict[tuple[str, str], str] = {}
+
+    def todo(self, system: str, questions: Mapping[str, Any]) -> list[str]:
+        """The ids of `questions` (id -> its content, as JSON says it) that `system` has no result for, in order.
+
+        Those whose result is cached are added here.
+        """
+        done = self._done[system]
+        left = []
+        for id_, content in questions.items():
+            if id_ in done:
+                continue
+            key = self._keys[system, id_] = self._key(system, id_, content)
+            if self._cache and (known := self._cache.get(key)):
+                self._append(system, _result(json.loads(known)))
+            else:
+                left.append(id_)
+        return left
+
+    def done(self, system: str) -> dict[str, Result]:
+        """The results so far, by question."""
+        return dict(self._done[system])
+
+    def add(self, system: str, result: Result) -> None:
+        """Keeps a result: it is in the file when this returns. Raises ValueError for a second one of a question."""
+        if result.id in self._done[system]:
+            raise ValueError(f"{system} has a result for {result.id!r} already")
+        line = self._append(system, result)
+        key = self._keys.get((system, result.id))
+        if self._cache and key:
+            self._cache.put(key, line)
+
+    def finish(self) -> Record:
+        """Marks the run as complete and returns it."""
+        _write(self.folder / FILE, {**_header(self.folder), "finished": True, "notes": self._notes})
+        return read_run(self.folder)
+
+    def _append(self, system: str, result: Result) -> str:
+        line = json.dumps(asdict(result), ensure_ascii=False, allow_nan=False)
+        with _file(self.folder, system).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        self._done[system][result.id] = result
+        return line
+
+    def _key(self, system: str, id_: str, content: Any) -> str:
+        about = asdict(self.about)
+        rest = {name: about[name] for name in ("kind", "library", "groups", "seed", "code", "versions")}
+        return content_hash([rest, system, self.about.systems[system], id_, content])
+
+
+@contextmanager
+def begin(folder: Path, about: About, notes: Sequence[str] = (), *, cached: bool = True) -> Iterator[Run]:
+    """A run in a folder: a new one, or the same one, which goes on.
+
+    `cached` takes results that another run had of the same content; what is drawn at random (a temperature above 0) is
+    not. Raises RunError where the folder holds another run, something else, or one that another process writes.
+    """
+    _private(folder)
+    with _locked(folder):
+        if (folder / FILE).exists():
+            if differs := about.differences(read_run(folder).about):
+                raise RunError(f"{folder} holds another run: {'; '.join(differs[:5])}. Choose another folder.")
+        elif strangers := [path.name for path in folder.iterdir() if path.name != _LOCK]:
+            raise RunError(f"{folder} is no run: it holds {', '.join(sorted(strangers)[:5])}. Choose another folder.")
+        else:
+            _private(folder / "results")
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            _write(folder / FILE, {"about": asdict(about), "created": created, "finished": False, "notes": list(notes)})
+        for system in about.systems:
+            _mend(_file(folder, system))
+        if not cached:
+            yield Run(folder, about, notes, None)
+            return
+        with open_cache() as cache:
+            yield Run(folder, about, notes, cache)
+
+
+def run_folder(runs: Path, about: About) -> Path:
+    """Where a run of this content is kept: named by kind, data and hash."""
+    name = "".join(char if char.isalnum() else "-" for char in about.data.name.lower())[:40].strip("-")
+    return runs / f"{about.kind}-{name}-{content_hash(asdict(about))[:8]}"
+
+
+def read_run(folder: Path) -> Record:
+    """A run, finished or not. Raises RunError for a folder that holds none, or one that is damaged."""
+    header = _header(folder)
+    try:
+        fields = header["about"]
+        data = {**fields, "data": Data(**fields["data"]), "groups": tuple(fields["groups"])}
+        about = About(**data)
+        notes = tuple(header["notes"])
+        results = {system: tuple(_results(folder, system)) for system in about.systems}
+        return Record(folder, about, header["created"], header["finished"], notes, results)
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder / FILE} is not what an evaluation writes ({error}). Run the evaluation again."
+        ) from error
+
+
+def runs_in(folder: Path) -> list[Record]:
+    """The runs below a folder, newest first."""
+    found = [read_run(file.parent) for file in sorted(folder.glob(f"*/{FILE}"))]
+    return sorted(found, key=lambda record: record.created, reverse=True)
+
+
+def _header(folder: Path) -> dict[str, Any]:
+    file = folder / FILE
+    try:
+        header = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder} is no run of an evaluation: it has no {FILE}.") from None
+    except ValueError as error:
+        raise RunError(f"{file} is damaged ({error}). Run the evaluation again.") from error
+    if not isinstance(header, dict):
+        raise RunError(f"{file} is damaged: it holds no object. Run the evaluation again.")
+    return header
+
+
+def _file(folder: Path, system: str) -> Path:
+    return folder / "results" / f"{system.replace(' ', '-')}.jsonl"
+
+
+def _results(folder: Path, system: str) -> Iterator[Result]:
+    file = _file(folder, system)
+    if not file.exists():
+        return
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+        try:
+            yield _result(json.loads(line))
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunError(f"{file}, line {number} is no result ({error}). Remove the line, or the run.") from error
+
+
+def _result(row: Mapping[str, Any]) -> Result:
+    return Result(row["id"], row["group"], row["values"], row["detail"])
+
+
+def _mend(file: Path) -> None:
+    """Takes away a last line that a killed process left unfinished."""
+    if not file.exists():
+        return
+    content = file.read_bytes()
+    if content and not content.endswith(b"\n"):
+        os.truncate(file, content.rfind(b"\n") + 1)
+
+
+def _write(file: Path, content: Any) -> None:
+    """Whole or not at all."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    new.replace(file)
+
+
+def _private(folder: Path) -> None:
+    """Makes a folder that its owner alone may read, since results quote documents."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"Another process is writing to the run {folder}. Wait until it has finished.") from error
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assistant.errors import RunError
+from eval.metric import Result
+from eval.runs.about import About, Data
+from eval.runs.run import begin, read_run, run_folder, runs_in
+
+ABOUT = About.of("answers", Data("tides", "ab" * 32, 2), {"extract": {"k": 6}, "closed book": {"model": "m"}})
+QUESTIONS = {"1": {"question": "Why?"}, "2": {"question": "When?"}}
+
+
+def result(id_: str, value: float = 1.0) -> Result:
+    return Result(id_, "fact", {"correct": value}, {"answer": "so\nit is “é”"})
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REFDESK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_what_was_added_is_read(tmp_path: Path) -> None:
+    with begin(tmp_path / "run", ABOUT, ["no LLM"]) as run:
+        assert run.todo("extract", QUESTIONS) == ["1", "2"]
+        run.add("extract", result("1"))
+        run.add("extract", result("2", 0.25))
+        run.add("closed book", result("2", 0.5))
+        with pytest.raises(ValueError, match="has a result for '2' already"):
+            run.add("extract", result("2"))
+        assert not read_run(run.folder).finished
+        record = run.finish()
+    assert record == read_run(tmp_path / "run")
+    assert (record.about, record.finished, record.notes) == (ABOUT, True, ("no LLM",))
+    assert record.results == {"extract": (result("1"), result("2", 0.25)), "closed book": (result("2", 0.5),)}
+
+
+def test_the_same_run_goes_on_and_another_is_refused(tmp_path: Path) -> None:
+    with begin(tmp_path / "run", ABOUT, cached=False) as run:
+        run.add("extract", result("1"))
+    with begin(tmp_path / "run", ABOUT, cached=False) as run:
+        assert run.todo("extract", QUESTIONS) == ["2"]
+        assert run.todo("closed book", QUESTIONS) == ["1", "2"]
+    other = replace(ABOUT, systems={"extract": {"k": 7}, "closed book": {"model": "m"}})
+    with pytest.raises(RunError, match=r"another run: systems.extract.k: 7 here, 6 there"):
+        begin(tmp_path / "run", other).__enter__()
+    assert ABOUT.differences(other) == ["systems.extract.k: 6 here, 7 there"]
+    assert run_folder(tmp_path, ABOUT) == run_folder(tmp_path, ABOUT) != run_folder(tmp_path, other)
+
+
+@pytest.mark.parametrize("rest", ['{"id": "2", "gro', '{"id": "2"', "{"])
+def test_a_line_that_was_cut_is_done_again(tmp_path: Path, rest: str) -> None:
+    with begin(tmp_path / "run", ABOUT, cached=False) as run:
+        run.add("extract", result("1"))
+    file = tmp_path / "run/results/extract.jsonl"
+    whole = file.read_text()
+    file.write_text(whole + rest)
+    assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1"]
+    with begin(tmp_path / "run", ABOUT, cached=False) as run:
+        assert run.todo("extract", QUESTIONS) == ["2"]
+        run.add("extract", result("2"))
+    assert file.read_text() == whole + whole.replace('"1"', '"2"')
+
+
+def test_a_killed_process_loses_nothing_that_was_added(tmp_path: Path) -> None:
+    code = """
+    import os, signal, sys
+    from pathlib import Path
+    from eval.metric import Result
+    from eval.runs.about import About, Data
+    from eval.runs.run import begin
+    about = About.of("answers", Data("tides", "ab" * 32, 2), {"extract": {}})
+    with begin(Path(sys.argv[1]), about) as run:
+        for number in range(500):
+            run.add("extract", Result(str(number), "", {"correct": 1.0}, {}))
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "run")])
+    assert ended.returncode == -signal.SIGKILL
+    assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == [str(n) for n in range(500)]
+
+
+def test_results_are_taken_from_the_cache_by_content(tmp_path: Path) -> None:
+    with begin(tmp_path / "first", ABOUT) as run:
+        run.todo("extract", QUESTIONS)
+        run.add("extract", result("1"))
+        run.add("extract", result("2"))
+    with begin(tmp_path / "second", ABOUT) as run:
+        assert run.todo("extract", {**QUESTIONS, "2": {"question": "Where?"}, "3": {}}) == ["2", "3"]
+        assert run.todo("closed book", QUESTIONS) == ["1", "2"]
+        assert run.done("extract") == {"1": result("1")}
+    for changed in (
+        replace(ABOUT, code="c" * 64),
+        replace(ABOUT, library={"generation": 2}),
+        replace(ABOUT, groups=("atlas",)),
+        replace(ABOUT, seed=1),
+        replace(ABOUT, versions={"torch": "0"}),
+        replace(ABOUT, systems={"extract": {"k": 7}}),
+    ):
+        with begin(tmp_path / f"other-{changed.seed}-{id(changed)}", changed) as run:
+            assert run.todo("extract", QUESTIONS) == ["1", "2"]
+    with begin(tmp_path / "third", ABOUT, cached=False) as run:
+        assert run.todo("extract", QUESTIONS) == ["1", "2"]
+
+
+def test_only_the_owner_may_read(tmp_path: Path, cache: Path) -> None:
+    with begin(tmp_path / "runs/run", ABOUT) as run:
+        run.add("extract", result("1"))
+    assert stat.S_IMODE((tmp_path / "runs/run").stat().st_mode) == 0o700
+    assert stat.S_IMODE((cache / "evaluations.sqlite3").stat().st_mode) == 0o600
+
+
+def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
+    with begin(tmp_path / "run", ABOUT), pytest.raises(RunError, match="Another process"):
+        begin(tmp_path / "run", ABOUT).__enter__()
+
+
+def test_what_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no run of an evaluation: it has no run.json"):
+        read_run(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.tex").write_text("x")
+    with pytest.raises(RunError, match=r"is no run: it holds thesis.tex"), begin(tmp_path / "mine", ABOUT):
+        pass
+    with begin(tmp_path / "runs/run", ABOUT, cached=False) as run:
+        run.add("extract", result("1"))
+    file = tmp_path / "runs/run/results/extract.jsonl"
+    file.write_text(file.read_text() + "no result\n" + file.read_text())
+    with pytest.raises(RunError, match=r"extract.jsonl, line 2 is no result"):
+        runs_in(tmp_path / "runs")
+    (tmp_path / "runs/run/run.json").write_text(json.dumps({"about": {}}))
+    with pytest.raises(RunError, match=r"run.json is not what an evaluation writes"):
+        read_run(tmp_path / "runs/run")
+
+
+def test_the_newest_run_comes_first(tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        with begin(tmp_path / name, replace(ABOUT, seed=number)):
+            pass
+        header = json.loads((tmp_path / name / "run.json").read_text())
+        header["created"] = f"2026-0{(number + 1) % 3 + 1}-01T00:00:00+00:00"
+        (tmp_path / name / "run.json").write_text(json.dumps(header))
+    assert [record.folder.name for record in runs_in(tmp_path)] == ["b", "a", "c"]
