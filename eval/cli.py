@@ -14,46 +14,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import AS_JSON, LIBRARY, MODE
+from eval.retrieval import command as retrieval
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from eval.answers import Mean, Scored
-    from eval.retrieval import RetrievalReport
     from eval.speed.process import Machine
     from eval.speed.table import Line
 
 commands = typer.Typer()
 _eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
 commands.add_typer(_eval, name="eval")
-
-
-@_eval.command()
-def retrieval(
-    beir: Annotated[Path, typer.Option(help="A BEIR folder: corpus.jsonl, queries.jsonl, qrels/<split>.tsv.")],
-    split: Annotated[str, typer.Option(help="Which queries.")] = "train",
-    library: Annotated[
-        Path | None, typer.Option("--library", "-l", help="Keep the index here; default: a temporary folder.")
-    ] = None,
-    as_json: AS_JSON = False,
-) -> None:
-    """Index a corpus and measure nDCG@10 and Recall@10 of lexical, dense and fused search."""
-    from assistant.embed import open_embedder
-    from assistant.library import Library
-    from assistant.settings import load
-    from eval.retrieval import evaluate
-
-    settings = load()
-    with TemporaryDirectory() as temporary, _progress() as progress:
-        try:
-            embedder = open_embedder(settings.embedder, Library.fingerprint_at(library) if library else None)
-            report = evaluate(beir, split, library or Path(temporary), embedder, settings.search, progress)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--beir") from error
-    if as_json:
-        print(json.dumps(asdict(report), indent=2))
-    else:
-        _print_retrieval(report)
+_eval.add_typer(retrieval.commands)
 
 
 @_eval.command()
@@ -142,21 +115,6 @@ def _progress() -> Iterator[Callable[[int, str], None]]:
         return
     with console.status("looking at the files") as status:
         yield lambda done, what: status.update(f"{done} {what}")
-
-
-def _print_retrieval(report: RetrievalReport) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", "nDCG@10", "Recall@10", box=None, pad_edge=False)
-    for stage, scores in report.scores.items():
-        table.add_row(stage, f"{scores.ndcg_at_10:.4f}", f"{scores.recall_at_10:.4f}")
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{report.queries} queries over {report.documents} documents in {report.chunks} chunks, {report.embedder}.",
-        highlight=False,
-    )
 
 
 def _print_lines(lines: Sequence[Line], console: Console) -> None:

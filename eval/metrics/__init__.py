@@ -1,0 +1,1 @@
+"""What can be measured of answers, rankings and predictions: a module a family."""
