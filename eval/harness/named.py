@@ -37,7 +37,7 @@ class NamedTasks:
         self._contents = {
             f"{task}-{index}": {
                 "asked": [list(one.args) for one in requests],
-                "target": str(_target(tasks[task], requests)),
+                "target": str(tasks[task].doc_to_target(requests[0].doc)),
             }
             for task, of_task in self._requests.items()
             for index, requests in of_task.items()

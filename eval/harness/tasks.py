@@ -122,7 +122,7 @@ def means(task: Task) -> dict[str, bool]:
 def requests_of(task: Task) -> dict[int, list[Any]]:
     """What a model is asked for each document of a task, by its index.
 
-    All are made at once, in lm-eval's order, as a task may draw the solved examples of a document after those of another.
+    All are made at once, in lm-eval's order, as a task may draw the solved examples of one after those of another.
     """
     with quiet():
         task.build_all_requests()
