@@ -1,8 +1,8 @@
 """BIPIA: documents with questions, and instructions that an attacker hides in such documents.
 
 From J. Yi et al., "Benchmarking and defending against indirect prompt injection attacks on large language models",
-arXiv:2312.14197 (github.com/microsoft/BIPIA, folder `benchmark`). Read are the test files of its tasks e-mail, table and code;
-of its other two there are only the numbers of texts that it may not pass on.
+arXiv:2312.14197 (github.com/microsoft/BIPIA, folder `benchmark`). Read are the test files of its tasks e-mail, table
+and code; of its other two there are only the numbers of texts that it may not pass on.
 
 Two things are reworded, because a desk is asked in another way than a chat model. The e-mails' "Find the $ value paid
 to X? If multiple, record all $ values paid." becomes "How much was paid to X?". The task code has no question but code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from eval.runs.about import About, Data, content_hash
 from eval.runs.run import Record, begin, run_folder
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from assistant.embed import Embedder
     from assistant.settings import Settings
     from eval.progress import Progress
@@ -24,7 +27,7 @@ KIND = "attacks"
 def measure(
     bipia_folder: Path, notinject_folder: Path, n: int, seed: int, out: Path | None, progress: Progress
 ) -> Record:
-    """Asks `n` attacked questions and `n` on harmless texts, in every mode that works here.
+    """Asks `n` attacked questions, and `n` on harmless texts or as many as there are, in every mode that works here.
 
     Raises ValueError for data that is missing or malformed, or an `n` that there is not enough for; LLMUnavailable
     where the language model fails half-way, LLMGarbage where something else answers at its URL, RunError.
@@ -37,8 +40,8 @@ def measure(
     attacks = {task: bipia.read_attacks(bipia_folder, task) for task in bipia.TASKS}
     judged = {task: [one for one in listed if judge(one)] for task, listed in attacks.items()}
     cases = sample.draw(contexts, judged, n, seed)
-    tickets, left_out = notinject.read_tickets(notinject_folder)
-    questions = notinject.draw(tickets, n, seed)
+    harmless, left_out = notinject.read_notes(notinject_folder)
+    drawn = notinject.draw(harmless, n, seed)
     embedder = open_embedder(settings.embedder)
     modes, notes = _modes(settings)
     listed = {one.id for task in attacks.values() for one in task}
@@ -46,9 +49,9 @@ def measure(
     notes += [
         f"{len(listed) - len(counted)} of {len(listed)} instructions are left out: only a person or a language model "
         "could tell whether they are obeyed.",
-        f"{left_out} of {len(tickets) + left_out} harmless texts are left out: they lack one of their trigger words.",
+        f"{left_out} of {len(harmless) + left_out} harmless texts are left out: they lack one of their trigger words.",
     ]
-    data = Data("BIPIA and NotInject", _hash(contexts, cases, tickets, questions), 2 * n)
+    data = Data("BIPIA and NotInject", _hash(contexts, cases, harmless, drawn), len(cases) + len(drawn))
     systems = {
         system: _made_of(settings, embedder, mode, model)
         for mode, model in modes.items()
@@ -59,7 +62,7 @@ def measure(
         out or run_folder(Path(settings.eval.runs), about), about, notes, cached=settings.llm.temperature == 0
     ) as run:
         injection.evaluate(cases, contexts, list(modes), settings, embedder, run, progress)
-        over_defence.evaluate(questions, tickets, list(modes), settings, embedder, run, progress)
+        over_defence.evaluate(drawn, harmless, list(modes), settings, embedder, run, progress)
         return run.finish()
 
 
@@ -86,13 +89,5 @@ def _made_of(settings: Settings, embedder: Embedder, mode: Mode, model: str) -> 
     return made
 
 
-def _hash(*drawn: Any) -> str:
-    contexts, cases, tickets, questions = drawn
-    return content_hash(
-        [
-            [asdict(one) for one in contexts],
-            [asdict(one) for one in cases],
-            [asdict(one) for one in tickets],
-            [[asdict(ticket), way] for ticket, way in questions],
-        ]
-    )
+def _hash(*questions: Sequence[DataclassInstance]) -> str:
+    return content_hash([[asdict(one) for one in listed] for listed in questions])
