@@ -1,0 +1,1 @@
+"""Robustness: instructions that are hidden in documents, and harmless texts that only look like them."""
