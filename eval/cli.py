@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import AS_JSON, LIBRARY, MODE
+from eval.drafting.command import make_questions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 _eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
 commands.add_typer(_eval, name="eval")
+_eval.command("make-questions")(make_questions)
 
 
 @_eval.command()
