@@ -10,13 +10,13 @@ from assistant.answering import EVIDENCE
 from assistant.library.view import Filter, View
 from assistant.search import search
 from assistant.text import terms
-from eval.answers import contains, normalized
 from eval.drafting.acronyms import from_acronyms
 from eval.drafting.cloze import from_sentences
 from eval.drafting.draft import BLANK, Draft, plain
 from eval.drafting.figures import from_figures
 from eval.drafting.prose import one_line, sentences
 from eval.drafting.tables import from_tables
+from eval.metrics.text import contains, normalized
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder

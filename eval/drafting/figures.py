@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from assistant.text.quantities import Quantity, quantities
 from assistant.types import Document
-from eval.answers import normalized
 from eval.drafting.draft import Draft, Evidence
 from eval.drafting.prose import one_line, sentences
+from eval.metrics.text import normalized
 
 # The third person, the plural, the past, the infinitive.
 _VERBS = [

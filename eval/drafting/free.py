@@ -12,8 +12,8 @@ from assistant.llm.generate import probe, stream
 from assistant.text.blocks import blocks
 from assistant.text.quantities import missing, quantities
 from assistant.types import Document
-from eval.answers import token_f1
 from eval.drafting.draft import Draft, Evidence
+from eval.metrics.text import token_f1
 
 if TYPE_CHECKING:
     from assistant.settings import LLMSettings

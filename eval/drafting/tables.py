@@ -12,8 +12,8 @@ from itertools import groupby
 from assistant.text.quantities import quantities
 from assistant.text.statements import Statement, cells, statements
 from assistant.types import Document
-from eval.answers import normalized
 from eval.drafting.draft import Draft, Evidence, name_of, plain
+from eval.metrics.text import normalized
 
 _LONGEST_CELL = 80  # characters; a longer one is a remark, not an answer
 _MOST_WORDS = 4  # of a column's name
