@@ -13,20 +13,20 @@ from collections.abc import Iterator
 from assistant.text.terms import stems
 from assistant.types import Document
 from eval.drafting.draft import Draft, Evidence
-from eval.drafting.prose import one_line, sentences
+from eval.drafting.prose import sentences
 
 _ACRONYM = r"[A-Z][A-Za-z]{0,6}[A-Z]s?|[A-Z]{2,8}s?"
 _AFTER = re.compile(rf"\(\s?[\"“]?({_ACRONYM})[\"”]?\s?[);,]")
 _BEFORE = re.compile(rf"\b({_ACRONYM})\s\(([^()]{{4,80}})\)")
 _WORD = re.compile(r"[^\W\d_]+")
+_QUOTES = " \"“”‘’',"
 _SHORT = "a an and at by de des du for from in la le of on or the to und von with"
 _PASSED_OVER = frozenset(_SHORT.split())
 
 
 def from_acronyms(document: Document) -> Iterator[Draft]:
     """A draft for each acronym that a sentence explains; several explanations of one in a document give several."""
-    for start, end in sentences(document.text):
-        sentence = document.text[start:end]
+    for start, end, sentence in sentences(document.text):
         for acronym, long, acronyms in explained(sentence):
             yield Draft(
                 kind="acronym",
@@ -45,10 +45,10 @@ def explained(sentence: str) -> list[tuple[str, str, bool]]:
     for match in _AFTER.finditer(sentence):
         words = list(_WORD.finditer(sentence[: match.start()]))
         if (first := _first_word([word[0] for word in words], _letters(match[1]))) is not None:
-            found.append((match[1], one_line(sentence[words[first].start() : match.start()])))
+            found.append((match[1], sentence[words[first].start() : match.start()].strip(_QUOTES)))
     for match in _BEFORE.finditer(sentence):
         if _first_word(_WORD.findall(match[2]), _letters(match[1])) == 0:
-            found.append((match[1], one_line(match[2])))
+            found.append((match[1], match[2].strip(_QUOTES)))
     return [(_singular(short), long, short != _singular(short)) for short, long in found if len(stems(long)) > 1]
 
 

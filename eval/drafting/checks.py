@@ -14,7 +14,7 @@ from eval.drafting.acronyms import from_acronyms
 from eval.drafting.cloze import from_sentences
 from eval.drafting.draft import BLANK, Draft, plain
 from eval.drafting.figures import from_figures
-from eval.drafting.prose import one_line, sentences
+from eval.drafting.prose import sentences
 from eval.drafting.tables import from_tables
 from eval.metrics.text import contains, normalized
 
@@ -101,8 +101,7 @@ def _said_otherwise(draft: Draft, found: Sequence[Passage]) -> str:
     """A sentence found that says nearly the same, but without the answer: an older page, say."""
     asked = set(terms.stems(draft.question.replace(BLANK, " ")))
     for passage in found:
-        for start, end in sentences(passage.text):
-            sentence = one_line(passage.text[start:end])
+        for *_, sentence in sentences(passage.text):
             words = set(terms.stems(sentence))
             alike = len(asked & words) / len(asked | words) if words else 0.0
             if alike >= SAME_SENTENCE and not contains(sentence, draft.answers):

@@ -1,6 +1,6 @@
 """A sentence with its number, date or name blanked: "The lighthouse of Port Ambrel was built in ____."
 
-The answer put into the blank gives back the document's sentence, but for its line breaks.
+The answer put into the blank gives back the document's sentence as it is read, so without line breaks and Markdown.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from assistant.text import terms
 from assistant.text.quantities import Quantity, quantities
 from assistant.types import Document
 from eval.drafting.draft import BLANK, Draft, Evidence
-from eval.drafting.prose import one_line, sentences
+from eval.drafting.prose import sentences
 
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(
@@ -27,8 +27,7 @@ _NAME = re.compile(
 
 def from_sentences(document: Document) -> Iterator[Draft]:
     """At most one draft a sentence, so that no question gives away the blank of another."""
-    for start, end in sentences(document.text):
-        sentence = one_line(document.text[start:end])
+    for start, end, sentence in sentences(document.text):
         if span := blank(sentence):
             answer = sentence[slice(*span)]
             question = f"{sentence[: span[0]]}{BLANK}{sentence[span[1] :]}"

@@ -99,15 +99,26 @@ def number_of(answer: str) -> tuple[float, str] | None:
     return (value, unit) if same else None
 
 
+_CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()\s]*(?:\s\"[^\"]*\")?\)|\[[^\[\]]*\])")
-_MARKS = re.compile(r"(?<!\\)(?:`+|\*\*|__)|(?<![\w\\*])\*(?=\S)|(?<=\S)(?<!\\)\*(?!\w)")
+_STRONG = re.compile(r"(?<!\\)(\*\*|__)(?=\S)(.+?)(?<=[^\s\\])\1", re.DOTALL)
+_EMPHASIS = re.compile(r"(?<![\w\\*])\*(?=[^\s*])([^*]+?)(?<=[^\s\\])\*(?![\w*])")
+_ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!|<>~-])")
 _UNDERLINED = re.compile(r"\s*(\S[^\n]{2,120})\n=+\s*\n")
 
 
 def plain(markdown: str) -> str:
     """A line of Markdown as it is read: without marks of emphasis and code, links as their words, one space apart."""
-    bare = _MARKS.sub("", _LINK.sub(r"\1", markdown))
-    return " ".join(re.sub(r"\\([\\`*_{}\[\]()#+.!|<>~-])", r"\1", bare).split())
+    parts, at = [], 0
+    linked = _LINK.sub(r"\1", markdown)
+    for code in _CODE.finditer(linked):
+        parts += [_without_marks(linked[at : code.start()]), code[2]]
+        at = code.end()
+    return " ".join("".join([*parts, _without_marks(linked[at:])]).split())
+
+
+def _without_marks(prose: str) -> str:
+    return _ESCAPED.sub(r"\1", _EMPHASIS.sub(r"\1", _STRONG.sub(r"\2", prose)))
 
 
 def name_of(document: Document) -> str:

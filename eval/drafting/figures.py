@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from assistant.text.quantities import Quantity, quantities
 from assistant.types import Document
 from eval.drafting.draft import Draft, Evidence
-from eval.drafting.prose import one_line, sentences
+from eval.drafting.prose import sentences
 from eval.metrics.text import normalized
 
 # The third person, the plural, the past, the infinitive.
@@ -43,7 +43,10 @@ _MEASURE = re.compile(
     r"The (?P<attribute>[a-z][\w-]*(?: [a-z][\w-]*){0,2}) of (?P<subject>[^,;:()]{2,50}?) (?P<verb>is|was) "
     rf"{_ABOUT}(?=\d)"
 )
-_NOUN = re.compile(r" (?P<noun>(?:[a-z][a-z-]+ ){0,2}(?:[a-z][a-z-]+s|[A-Z]{2,}(?:-hour)?s))(?![\w-])")
+_OTHER = r"(?!(?:and|or|of|in|to|for|with|as|at|on|by|from|than|more|other|times|that|is|was|has|this|its)\b)"
+_NOUN = re.compile(
+    rf" (?P<noun>(?:{_OTHER}[a-z][a-z-]+ ){{0,2}}?(?:{_OTHER}[a-z][a-z-]+s|[A-Z]{{2,}}(?:-hour)?s))(?![\w-])"
+)
 # What may follow: the end of the clause, or one more phrase without a number, which the question then needs.
 _REST = re.compile(
     r"(?P<rest>(?: (?:in|on|at|per|for|from|of|with|to|by|every|each) [^\d,;:()]{1,60}?)?)"
@@ -59,8 +62,8 @@ _TIME = re.compile(r"(?:\d{1,2} )?(?:[A-Z][a-z]{2,8} )?(?:\d{1,2}, )?[12]\d{3}")
 
 def from_figures(document: Document) -> Iterator[Draft]:
     """At most one draft a sentence."""
-    for start, end in sentences(document.text):
-        if found := asked(one_line(document.text[start:end])):
+    for start, end, sentence in sentences(document.text):
+        if found := asked(sentence):
             question, answers, subject = found
             yield Draft(
                 kind="figure",

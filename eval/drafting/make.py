@@ -27,6 +27,7 @@ UNANSWERABLE = 0.25
 """The share of drafts that the library cannot answer."""
 TEMPLATES: tuple[Kind, ...] = ("cell", "figure", "superlative", "acronym", "cloze")
 _DOCUMENTS_A_DRAFT = 20
+_UNANSWERABLE_OF_ONE = 2
 _TRIES = 4  # passages shown to a language model for one free question
 _LEAST_OF_ONE = 3  # drafts that one document may give, however many documents there are
 T = TypeVar("T")
@@ -73,12 +74,15 @@ class Drafting:
             self._progress(done, len(chosen), "documents read")
         self.made.documents = len(chosen)
         most = max(_LEAST_OF_ONE, -(-2 * wanted // max(1, len(chosen))))
-        unanswerable = round(UNANSWERABLE * wanted)
+        answerable = wanted - round(UNANSWERABLE * wanted)
         streams = [self._passing(queue, most) for queue in self._queues(found, "answerable")]
-        for draft in islice(_in_turn(streams), wanted - unanswerable):
+        for draft in islice(_in_turn(streams), answerable):
             self._keep(draft)
             self._progress(len(self.made.kept), wanted, "drafts")
-        self._make_unanswerable(self._queues(found, "unanswerable"), unanswerable)
+        share = UNANSWERABLE / (1 - UNANSWERABLE)
+        self._make_unanswerable(
+            self._queues(found, "unanswerable"), min(wanted - answerable, round(share * len(self.made.kept)))
+        )
 
     def with_llm(self, wanted: int, writer: Writer) -> None:
         """Free questions; fewer if the language model fails too often. Raises LLMUnavailable where it does not answer;
@@ -143,17 +147,17 @@ class Drafting:
         fit = [(draft for draft in queue if not irrelevant(draft) and exchanged(draft, self._seed)) for queue in queues]
         ways = [exchanged(draft, self._seed) for draft in islice(_in_turn(fit), 4 * wanted)]
         known = mentioned({draft.absent for way in ways for draft in way}, self._every_document())
-        kept = 0
+        kept: Counter[str] = Counter()
         for way in ways:
             draft = next((draft for draft in way if draft.absent not in known), None)
-            if kept == wanted or not draft:
+            if kept.total() == wanted or not draft or kept[draft.evidence.key] == _UNANSWERABLE_OF_ONE:
                 continue
             self.made.drafted[draft.kind] += 1
             if reason := self._asked[False].duplicate(draft):
                 self.made.drop(draft, "duplicates", reason)
             else:
                 self.made.kept.append(draft)
-                kept += 1
+                kept[draft.evidence.key] += 1
 
     def _every_document(self) -> Iterator[Document]:
         summaries = self._view.summaries()

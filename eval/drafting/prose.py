@@ -1,4 +1,4 @@
-"""The sentences of a document that drafts are made of: running text and list items, without links, code or formulas."""
+"""The sentences of a document that drafts are made of, as they are read: whole ones of running text and list items."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 
 from assistant.text.blocks import blocks
 from assistant.text.statements import statements
+from eval.drafting.draft import plain
 
-_MARKUP = re.compile(r"[`$*{}|<>\\]|https?://|\]\(|!\[|\[[^\[\]]*\]|(?<!\w)_\w|\w_(?!\w)|____")
+_MARKUP = re.compile(r"[`$*{}|<>\\\[\]]|https?://|(?<!\w)_\w|\w_(?!\w)|__|!!!|:::|&#?\w+;")
 _ENDS = re.compile(r"[^\W_][\"”’)]?\.\Z|%\.\Z")
 
 
-def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """The spans of whole sentences in running text that hold nothing but words, numbers and punctuation."""
+def sentences(text: str) -> Iterator[tuple[int, int, str]]:
+    """The span of each sentence with how it is read: without marks of emphasis and code, links as their words.
+
+    Left out is what then still has marks in it: formulas, images, citations, HTML.
+    """
     quoted = [(block.start, block.end) for block in blocks(text) if block.kind in ("quote", "code")]
     for one in statements(text):
-        sentence = text[one.start : one.end]
-        if one.kind not in ("prose", "item") or _MARKUP.search(sentence) or not _ENDS.search(sentence):
+        if one.kind not in ("prose", "item") or any(start <= one.start < end for start, end in quoted):
             continue
-        if not any(start <= one.start < end for start, end in quoted):
-            yield one.start, one.end
-
-
-def one_line(text: str) -> str:
-    """A sentence without the line breaks of its paragraph."""
-    return " ".join(text.split())
+        sentence = text[one.start : one.end]
+        read = plain(sentence)
+        if "![" not in sentence and _ENDS.search(read) and not _MARKUP.search(read):
+            yield one.start, one.end, read

@@ -22,20 +22,24 @@ _PAGE_ITSELF = re.compile(
     re.IGNORECASE,
 )
 _POINTS = re.compile(
-    r"\b(?:it|its|itself|they|them|their|he|him|his|she|her|we|us|our|i|my|you|your|this|these|those|above|below|following"
-    r"|former|latter|aforementioned|here|such|previous|next step|the same|passage|excerpt|the text|the table|the author"
+    r"\b(?:he|him|his|she|her|we|us|our|(?<![A-Z]\w\w )I|my|you|your|this|these|those|above|below|following|former"
+    r"|latter|aforementioned|here|such|previous|next step|the same|passage|excerpt|the text|the table|the author"
     r"|the document)\b",
     re.IGNORECASE,
 )
+# These may stand for something that the same sentence has named before, if it is long enough for that.
+_MAY_POINT = re.compile(r"\b(?:it|its|itself|they|them|their)\b", re.IGNORECASE)
+_NAMED_AFTER = 4  # words
 _DEMONSTRATIVE_THAT = re.compile(r"(?:\A|\b(?:of|in|at|for|by|from|after|before|on|with) )that\b", re.IGNORECASE)
 _GOES_ON = re.compile(
     r"\A(?:and|but|or|so|also|then|however|thus|therefore|hence|moreover|additionally|furthermore|otherwise|instead"
-    r"|similarly|likewise|second|third|finally|note|notes|for (?:example|instance)|in (?:addition|particular|contrast)"
-    r"|table|figure|fig|step)\b",
+    r"|similarly|likewise|second|third|finally|note|notes|for (?:example|instance)"
+    r"|in (?:addition|particular|contrast|other words)|as (?:a result|a consequence|before|mentioned|described|noted)"
+    r"|\w+[^e]ed|table|figure|fig|step)\b",
     re.IGNORECASE,
 )
 _ORDERS = re.compile(
-    r"\A(?:add|ask|be|call|change|check|choose|click|compare|configure|consider|copy|create|do|download|edit|enter|find"
+    r"\A(?:add|allow|ask|be|call|change|check|choose|click|compare|configure|consider|copy|create|delay|do|download|edit|enter|find"
     r"|follow|go|install|keep|let|look|make|move|open|please|put|read|remove|replace|restart|run|see|select|set|skip|start"
     r"|stop|submit|take|try|type|update|use|verify|wait|write)\b",
     re.IGNORECASE,
@@ -59,7 +63,8 @@ def irrelevant(draft: Draft) -> str:
         return f"it is about the page, not its content (“{match[0]}”)"
     if draft.kind in ("cell", "superlative"):  # these name their document
         return ""
-    if match := _POINTS.search(question) or _DEMONSTRATIVE_THAT.search(question):
+    opening = " ".join(question.split()[:_NAMED_AFTER]) if draft.kind == "cloze" else question
+    if match := _POINTS.search(question) or _DEMONSTRATIVE_THAT.search(question) or _MAY_POINT.search(opening):
         return f"“{match[0]}” points at something that the question does not name"
     if draft.kind == "cloze":
         return _bad_cloze(question)
@@ -76,7 +81,7 @@ def _bad_cloze(question: str) -> str:
     if not question[0].isupper():
         return "it does not begin as a sentence does"
     if match := _GOES_ON.match(question) or _ORDERS.match(question):
-        return f"it begins with “{match[0]}”: it goes on from something else, or gives an order"
+        return f"it begins with “{match[0]}”: it goes on from something else, is a note, or gives an order"
     if ":" in question or not _VERB.search(question):
         return "it may be no whole sentence"
     if not terms.names(question.replace(BLANK, " ")):

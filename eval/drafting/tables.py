@@ -11,21 +11,23 @@ from itertools import groupby
 
 from assistant.text.quantities import quantities
 from assistant.text.statements import Statement, cells, statements
+from assistant.text.terms import STOP_WORDS
 from assistant.types import Document
 from eval.drafting.draft import Draft, Evidence, name_of, plain
 from eval.metrics.text import normalized
 
 _LONGEST_CELL = 80  # characters; a longer one is a remark, not an answer
+_MOST_ANSWER_WORDS = 8
 _MOST_WORDS = 4  # of a column's name
 _LEAST_ROWS = 3  # of a superlative
-_MARKUP = re.compile(r"<[^<>]*>|https?://|!\[|\$|[|{}]|&#?\w+;")
+_MARKUP = re.compile(r"<[^<>]*>|https?://|!\[|\$|[|{}]|@ref|\A[—–]|&#?\w+;")
 _NOTHING = re.compile(r"[\W_]*|n/?a|none|yes|no|x|tbd|unknown|various|any|all|true|false", re.IGNORECASE)
 # Columns whose cells are remarks, or that ask already ("What it holds", "How long", "Used by", "Raised when").
 _REMARKS = re.compile(
     r"(?:notes?|comments?|remarks?|details?|descriptions?|explanations?|examples?|references?|see also)", re.IGNORECASE
 )
 _NO_NOUN = re.compile(
-    r"(?:how|what|when|where|who|which|why|is|are|has|can|must|to|if|in|for|run|use|see|click|the)\b.*"
+    r"(?:how|what|when|where|who|which|why|is|are|has|can|must|to|if|in|for|run|use|see|click|submit|contains?|needs?|the)\b.*"
     r"|.*\b(?:by|since|to|for|at|in|on|when|with|of|from|if|than|is|are|was)|\w+(?:[^e]ed|[^s]s)\s.*|\w+[^e]ed",
     re.IGNORECASE,
 )
@@ -74,9 +76,9 @@ def from_tables(document: Document) -> Iterator[Draft]:
 def _cells(document: Document, table: Table) -> Iterator[Draft]:
     header = document.text[slice(*table.span)]
     named = Counter(normalized(row[0]) for _, row in table.rows)
-    for statement, row in table.rows:
-        if not _names_a_row(row[0]) or named[normalized(row[0])] > 1:
-            continue
+    for (statement, row), below in zip(table.rows, (*table.rows[1:], None), strict=True):
+        if not _names_a_row(row[0]) or named[normalized(row[0])] > 1 or (below and not below[1][0]):
+            continue  # a row without a name goes on with the one above it
         for column, cell in zip(table.header[1:], row[1:], strict=True):
             if not _names_a_column(column) or not _is_an_answer(cell) or normalized(cell) == normalized(row[0]):
                 continue
@@ -115,12 +117,14 @@ def _names_a_column(name: str) -> bool:
     if not 1 <= len(words) <= _MOST_WORDS or not re.search(r"[^\W\d_]{2,}", name) or _MARKUP.search(name):
         return False
     bare = re.sub(r"\s*\([^()]*\)|,.*", "", name)
-    return not _REMARKS.fullmatch(bare) and not _NO_NOUN.fullmatch(bare) and not re.search(r"[?:!“”\"]", name)
+    return not _REMARKS.fullmatch(bare) and not _NO_NOUN.fullmatch(bare) and not re.search(r"[?:!“”\"…]|\.\.", name)
 
 
 def _is_an_answer(cell: str) -> bool:
-    fits = len(cell) <= _LONGEST_CELL and not _MARKUP.search(cell)
-    return fits and not _NOTHING.fullmatch(cell) and not cell.endswith((".", ":", "..."))
+    fits = len(cell) <= _LONGEST_CELL and len(cell.split()) <= _MOST_ANSWER_WORDS and not _MARKUP.search(cell)
+    ends = re.search(r"(?:\A|\s)(\w+)\Z", cell)  # "the files that did not": the rest stands in the next row
+    cut = ends is not None and ends[1].lower() in STOP_WORDS and len(cell.split()) > 1
+    return fits and not cut and not _NOTHING.fullmatch(cell) and not cell.endswith((".", ":", ",", ";", "-"))
 
 
 def _asked_of(column: str, row: str) -> str:
