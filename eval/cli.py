@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assistant.cli_options import AS_JSON, LIBRARY, MODE
-from eval.runs.command import commands as run_commands
+from assistant.cli_options import AS_JSON
+from eval.answers.command import commands as _answers
+from eval.runs.command import commands as _runs
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from eval.answers import Mean, Scored
     from eval.retrieval import RetrievalReport
     from eval.speed.process import Machine
     from eval.speed.table import Line
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 _eval = typer.Typer(help="Measure how good search and answers are.", no_args_is_help=True)
 commands.add_typer(_eval, name="eval")
-_eval.add_typer(run_commands)
+_eval.add_typer(_answers)
+_eval.add_typer(_runs)
 
 
 @_eval.command()
@@ -56,30 +57,6 @@ def retrieval(
         print(json.dumps(asdict(report), indent=2))
     else:
         _print_retrieval(report)
-
-
-@_eval.command()
-def answers(
-    questions: Annotated[Path, typer.Argument(help="Questions with known answers, JSON Lines.", exists=True)],
-    library: LIBRARY = Path("library"),
-    mode: MODE = None,
-    as_json: AS_JSON = False,
-) -> None:
-    """Ask questions with known answers and measure answers, refusals and citations."""
-    from assistant import Assistant
-    from eval.answers import evaluate, means
-    from eval.questions import read_questions
-
-    assistant = Assistant.open(library)
-    with _progress() as progress:
-        try:
-            scored = evaluate(read_questions(questions), assistant, mode, progress)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
-    if as_json:
-        print(_answers_as_json(scored, means(scored)))
-    else:
-        _print_answers(scored, means(scored))
 
 
 @_eval.command()
@@ -179,24 +156,3 @@ def _print_machine(found: Machine, console: Console) -> None:
         f"Python {found.python}, {versions}.",
         highlight=False,
     )
-
-
-def _answers_as_json(scored: list[Scored], found: list[Mean]) -> str:
-    metrics = {mean.metric: {"mean": mean.value, "n": mean.n} for mean in found if mean.value is not None}
-    undefined = {mean.metric: f"there are no {mean.over}" for mean in found if mean.value is None}
-    rows = [{**asdict(one), "question": one.question.id} for one in scored]
-    return json.dumps({"metrics": metrics, "undefined": undefined, "questions": rows}, ensure_ascii=False, indent=2)
-
-
-def _print_answers(scored: list[Scored], found: list[Mean]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", "mean", "n", "over", box=None, pad_edge=False)
-    for mean in found:
-        value = "not defined" if mean.value is None else f"{mean.value:.3f}"
-        table.add_row(mean.metric.replace("_", " "), value, str(mean.n), mean.over)
-    modes = {mode: sum(one.mode == mode for one in scored) for mode in ("extract", "generate")}
-    console = Console()
-    console.print(table)
-    console.print(f"{modes['generate']} answers generated, {modes['extract']} extracted.", highlight=False)
