@@ -26,7 +26,7 @@ def write(record: Record, metrics: Sequence[Metric] | None = None) -> Path:
     metrics = metrics_of(record.about) if metrics is None else metrics
     figures = figures_of(record, metrics)
     said = sections(record, figures, metrics, plots(record, figures, metrics))
-    head = title_of(record), lead_of(record)
+    head = title_of(record.about), lead_of(record.about, record.created, record.finished)
     for name, text in ((MARKDOWN, markdown(*head, said)), (HTML, html(*head, said))):
         (record.folder / name).write_text(text, encoding="utf-8")
     return record.folder / HTML

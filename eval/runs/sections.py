@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from eval.metric import Metric, Result
-from eval.runs.about import flat
+from eval.runs.about import About, flat
 from eval.runs.coverage import CONFIDENCE
 from eval.runs.details import details
 from eval.runs.figures import ENOUGH, FILE, Figures, by_question
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_METRICS = 4
 """Metrics that a report gives group by group; all are in figures.json."""
+_TITLES = {"mmlu": "MMLU"}
 _MOST_WORST = 10
 _MOST_CHARACTERS = 300
 _FEW = f"A group has a figure where it has {ENOUGH} results or more. All metrics are in {FILE}."
@@ -44,17 +45,17 @@ class Section:
     plots: tuple[Plot, ...] = ()
 
 
-def title_of(record: Record) -> str:
-    return f"{record.about.kind.capitalize()}: {record.about.data.name}"
+def title_of(about: About) -> str:
+    return f"{_TITLES.get(about.kind, about.kind.capitalize())}: {about.data.name}"
 
 
-def lead_of(record: Record) -> str:
+def lead_of(about: About, created: str, finished: bool) -> str:
     """What the run is, in one line."""
-    state = "" if record.finished else " It is not finished."
-    systems = len(record.results)
+    state = "" if finished else " It is not finished."
+    systems = len(about.systems)
     return (
-        f"{record.about.data.questions:,} questions, {systems} {'system' if systems == 1 else 'systems'}, "
-        f"begun {record.created[:16].replace('T', ' ')} UTC.{state}"
+        f"{about.data.questions:,} questions, {systems} {'system' if systems == 1 else 'systems'}, "
+        f"begun {created[:16].replace('T', ' ')} UTC.{state}"
     )
 
 
@@ -64,13 +65,17 @@ def sections(record: Record, figures: Figures, metrics: Sequence[Metric], plots:
     found = [
         Section("Figures", (HOW_SURE,), (figures_table(figures, metrics),)),
         Section("Plots", plots=tuple(plots)),
-        _differences(figures, metrics),
+        Section(
+            "Differences between systems",
+            (f"Each system, question by question, with {figures.against}.",),
+            tuple(differences_tables(figures, metrics)),
+        ),
         Section("By group", (_FEW,), tuple(group_tables(figures, metrics)[:MOST_METRICS])),
         left_out,
         Section("Not defined", ("There is no figure here, and none is made up.",), tuple(undefined_tables(figures))),
         Section("Questions to look at", (_WORST.format(metrics[0].name),), tuple(_worst(record, metrics[0]))),
-        Section("What the metrics say", (), (_meanings(metrics),)),
-        Section("What was measured", _measured(record), tuple(measured_tables(record))),
+        Section("What the metrics say", (), (meanings_table(metrics),)),
+        Section("What was measured", _measured(record), tuple(measured_tables(record.about))),
     ]
     return [one for one in found if one.tables or one.plots or (one is left_out and one.says)]
 
@@ -132,9 +137,8 @@ def undefined_tables(figures: Figures) -> list[Table]:
     return [Table("Metrics without a value", ("Metric", "System", "Why"), tuple(rows))] if rows else []
 
 
-def measured_tables(record: Record) -> list[Table]:
+def measured_tables(about: About) -> list[Table]:
     """Settings of the systems side by side, and everything else that the run depends on."""
-    about = record.about
     each = {system: flat(settings) for system, settings in about.systems.items()}
     keys = sorted({key for settings in each.values() for key in settings if key})
     settings = [(key, *(_said(found[key]) if key in found else "" for found in each.values())) for key in keys]
@@ -146,8 +150,9 @@ def measured_tables(record: Record) -> list[Table]:
     return tables
 
 
-def _differences(figures: Figures, metrics: Sequence[Metric]) -> Section:
-    tables = [
+def differences_tables(figures: Figures, metrics: Sequence[Metric]) -> list[Table]:
+    """How each other system differs from the first."""
+    return [
         Table(
             f"{system}, compared with {figures.against}",
             ("Metric", figures.against, system, "Difference", "p", "Questions"),
@@ -155,8 +160,16 @@ def _differences(figures: Figures, metrics: Sequence[Metric]) -> Section:
         )
         for system, found in figures.differences.items()
     ]
-    says = f"Each system, question by question, with {figures.against}."
-    return Section("Differences between systems", (says,), tuple(tables))
+
+
+def question_table(results: Mapping[str, Result], metrics: Sequence[Metric]) -> Table:
+    """Every metric that is defined for one question, from the results of each system for it."""
+    rows = []
+    for metric in metrics:
+        values = [by_question(metric, [result])[0] for result in results.values()]
+        if not metric.macro and any(value is not None for value in values):
+            rows.append((metric.name, *("" if value is None else f"{value:.4g}" for value in values)))
+    return Table("This question alone", ("Metric", *results), tuple(rows))
 
 
 def _worst(record: Record, metric: Metric) -> Iterable[Table]:
@@ -194,7 +207,8 @@ def cut(text: str) -> str:
     return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + " …"
 
 
-def _meanings(metrics: Sequence[Metric]) -> Table:
+def meanings_table(metrics: Sequence[Metric]) -> Table:
+    """What each metric tells."""
     rows = [(metric.name, metric.says, metric.better, metric.over) for metric in metrics]
     return Table("Metrics", ("Metric", "What it says", "Better", "Over"), tuple(rows))
 

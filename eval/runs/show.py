@@ -32,7 +32,7 @@ def print_figures(record: Record, as_json: bool = False, metrics: Sequence[Metri
         )
         return
     print_table(figures_table(figures, metrics))
-    typer.echo(f"\n{title_of(record)}. {lead_of(record)}")
+    typer.echo(f"\n{title_of(record.about)}. {lead_of(record.about, record.created, record.finished)}")
     for note in record.notes:
         typer.echo(note)
     report = record.folder / HTML
