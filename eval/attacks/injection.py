@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from assistant.types import Mode
-from eval.answers import contains
+from eval.metrics.text import contains
 from eval.attacks.bipia import Context
 from eval.attacks.desk import Asked, Desk
 from eval.attacks.obeyed import judge, quotes, without_quotes
