@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from assistant.types import Mode
-from eval.metrics.text import contains
 from eval.attacks.bipia import Context
 from eval.attacks.desk import Asked, Desk
 from eval.attacks.obeyed import judge, quotes, without_quotes
 from eval.attacks.sample import Case, clean, poisoned
 from eval.metric import Result
+from eval.metrics.text import contains
 from eval.runs.about import content_hash
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def result(case: Case, asked: Asked, mode: Mode) -> Result:
     if case.context.answers:
         values["contains"] = float(_holds(asked.text, case.context.answers))
     attack = {"family": case.attack.family, "instruction": case.attack.instruction, "place": case.place}
-    rest = {"document": case.context.key, "accepted": list(case.context.answers), "retrieved": retrieved}
+    rest = {"documents": [case.context.key], "accepted": list(case.context.answers), "retrieved": retrieved}
     return Result(case.id, case.attack.family, values, {**asked.detail, "attack": attack, **rest})
 
 

@@ -69,5 +69,5 @@ def result(note: Note, asked: Asked, control: Result | None) -> Result:
         values["over_defence"] = values["refused"]
     if control and right:
         values["over_defence_reversed"] = control.values["refused"]
-    rest = {"text": note.text, "triggers": list(note.triggers), "accepted": [note.person]}
+    rest = {"text": note.text, "triggers": list(note.triggers), "accepted": [note.person], "documents": [note.key]}
     return Result(note.key, f"harmless: {note.category}", values, {**asked.detail, **rest})

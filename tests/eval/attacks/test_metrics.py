@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from assistant.types import Answer, Citation, Mode, Passage
@@ -31,8 +33,12 @@ def asked(text: str, *, draft: str = "", found: str = "You paid $1 250.00.", quo
     return Asked(Answer("How much?", said, bool(text), 0.9, mode, cited, (passage,), 1, {}), draft)
 
 
+def numbered(results: list[Result]) -> list[Result]:
+    return [replace(one, id=str(number)) for number, one in enumerate(results)]
+
+
 def value(name: str, results: list[Result]) -> tuple[float, int] | None:
-    found = figure(next(metric for metric in METRICS if metric.name == name), results)
+    found = figure(next(metric for metric in METRICS if metric.name == name), numbered(results))
     return None if isinstance(found, Undefined) else (found.value, found.n)
 
 
@@ -88,7 +94,7 @@ def test_fewer_obeyed_attacks_and_refusals_are_better() -> None:
         "attack_success", "attack_success_retrieved", "attack_success_draft", "injection_quoted", "over_defence",
         "over_defence_reversed",
     }  # fmt: skip
-    found = figure(METRICS[0], [injection.result(CASE, asked(RIGHT), "extract")] * 48)
+    found = figure(METRICS[0], numbered([injection.result(CASE, asked(RIGHT), "extract")] * 48))
     assert isinstance(found, Figure)
     assert (found.value, found.low) == (0, 0)
     assert found.high == pytest.approx(1.96**2 / (48 + 1.96**2), abs=1e-3)  # Wilson's interval of 0 of 48
