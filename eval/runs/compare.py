@@ -153,7 +153,7 @@ def _require_same_questions(before: Record, after: Record) -> None:
             f"{before.folder} is an evaluation of kind {mine.kind}, {after.folder} one of kind {theirs.kind}: they "
             "cannot be compared. Choose two runs of one kind."
         )
-    if mine.data.sha256 != theirs.data.sha256:
+    if (mine.data.sha256, mine.data.questions) != (theirs.data.sha256, theirs.data.questions):
         raise RunError(
             f"{before.folder} asked {_data(mine)}, {after.folder} asked {_data(theirs)}: runs over different questions "
             "cannot be compared. Run the evaluation again with the same ones."
