@@ -40,6 +40,10 @@ class WithPassages(LM):  # type: ignore[misc]
         """Query -> the passages that were shown, best first, each as `source key start-end`."""
 
     @property
+    def together(self) -> int:
+        return int(self._model.together)
+
+    @property
     def cut(self) -> set[str]:
         """The prompts that lost their beginning to fit; they were shown no passages."""
         return self._model.cut  # type: ignore[no-any-return]
