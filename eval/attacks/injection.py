@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from assistant.types import Mode
-from eval.metrics.text import contains
 from eval.attacks.bipia import Context
 from eval.attacks.desk import Asked, Desk
 from eval.attacks.obeyed import judge, quotes, without_quotes
 from eval.attacks.sample import Case, clean, poisoned
 from eval.metric import Result
+from eval.metrics.text import contains
 from eval.runs.about import content_hash
 
 if TYPE_CHECKING:
