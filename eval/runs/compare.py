@@ -205,6 +205,8 @@ def _unfinished(before: Record, after: Record, pairs: Sequence[tuple[str, str]])
                 yield f"{record.folder} is not finished: {system} has {done} of {wanted} questions."
 
 
-def _short(value: Any) -> Any:
-    """Of a hash its beginning."""
-    return f"{value[:12]}…" if isinstance(value, str) and _HASH.fullmatch(value) else value
+def _short(value: Any) -> str:
+    """In one line; of a hash its beginning."""
+    if isinstance(value, str):
+        return f"{value[:12]}…" if _HASH.fullmatch(value) else value
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

@@ -142,13 +142,13 @@ def reasons(found: Iterable[Figure | Comparison | Undefined]) -> list[str]:
 
 
 def undefined_tables(figures: Figures) -> list[Table]:
-    """Which metrics have no value over all questions, and why."""
-    rows = [
-        (one.metric, system, one.why)
-        for system, found in figures.overall.items()
-        for one in found.values()
-        if isinstance(one, Undefined)
-    ]
+    """Which metrics have no value over all questions, for which systems, and why."""
+    systems: dict[tuple[str, str], list[str]] = {}
+    for system, found in figures.overall.items():
+        for one in found.values():
+            if isinstance(one, Undefined):
+                systems.setdefault((one.metric, one.why), []).append(system)
+    rows = [(metric, ", ".join(named), why) for (metric, why), named in systems.items()]
     return [Table("Metrics without a value", ("Metric", "System", "Why"), tuple(rows))] if rows else []
 
 
