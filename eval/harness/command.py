@@ -59,7 +59,8 @@ def mmlu(
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # lm-eval's own bars; tqdm looks when it is imported
     from eval.harness import mmlu as choice
-    from eval.harness.named import NamedTasks, metrics
+    from eval.harness.metrics import METRICS, metrics_of_tasks
+    from eval.harness.named import NamedTasks
     from eval.harness.questions import read
     from eval.harness.tasks import named_tasks
     from eval.runs.about import Data
@@ -75,7 +76,7 @@ def mmlu(
             raise typer.BadParameter(str(error), param_hint="DATA") from error
         about = Data(data, asked.sha256, len(asked))
         record = _run("mmlu", about, {"shots": shown}, what, lambda *rest: choice.evaluate(asked, *rest))
-        _show(record, choice.METRICS, as_json)
+        _show(record, METRICS, as_json)
         return
     assert task is not None
     try:
@@ -83,7 +84,7 @@ def mmlu(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--task") from error
     record = _run("task", named.data, {"metrics": named.metrics}, what, named.evaluate)
-    _show(record, metrics(record.about), as_json)
+    _show(record, metrics_of_tasks(record.about), as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _show(record: Record, metrics: Sequence[Metric], as_json: bool) -> None:
     figures = {name: [figure(one, results) for one in metrics] for name, results in record.results.items()}
     if as_json:
         systems = {name: [asdict(one) for one in found] for name, found in figures.items()}
-        print(json.dumps({"run": str(record.folder), "figures": systems}, indent=2))  # noqa: T201
+        print(json.dumps({"run": str(record.folder), "figures": systems}, indent=2))
         return
     table = Table("", *figures, box=None, pad_edge=False)
     for number, metric in enumerate(metrics):
