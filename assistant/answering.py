@@ -115,20 +115,21 @@ class Assistant:
         """As `ask`, but first the pieces of the draft as they are written, unchecked; the last value is the Answer."""
         if mode not in (None, "extract", "generate"):
             raise ValueError(f"mode must be extract, generate or None, not {mode!r}")
+        inquiry = self.inquire(question, k=k, sources=sources, kinds=kinds)
+        try:
+            yield from inquiry.answer(mode)
+        except LLMError as error:
+            yield inquiry.extracted(f"Extracted without a language model: {error}")
+
+    def inquire(
+        self, question: str, *, k: int | None = None, sources: Collection[str] = (), kinds: Collection[str] = ()
+    ) -> Inquiry:
+        """What is found for a question, before anything is drafted. Raises ValueError as `search` does."""
         limit = self._settings.answer.k if k is None else k
         wanted = Filter(sources=sources, kinds=kinds, chunk_kinds=EVIDENCE)
         with self._library.view(self._groups) as view:
             passages = self._found(view, question, limit, wanted)
-            inquiry = Inquiry.begin(question, passages, view, self._embedder, self._settings, self._reranker)
-        if inquiry.hopeless:
-            yield inquiry.refused(mode or "extract", "The nearest passages do not seem to hold the answer.")
-        elif mode == "extract":
-            yield inquiry.extracted()
-        else:
-            try:
-                yield from inquiry.generated()
-            except LLMError as error:
-                yield inquiry.extracted(f"Extracted without a language model: {error}")
+            return Inquiry.begin(question, passages, view, self._embedder, self._settings, self._reranker)
 
     def _found(self, view: View, question: str, k: int | None, wanted: Filter) -> list[Passage]:
         settings = self._settings.search

@@ -59,6 +59,15 @@ class Inquiry:
         """Whether the passages most likely do not hold the answer, so that it is refused without a draft."""
         return self.confidence < self.settings.answer.min_confidence
 
+    def answer(self, mode: Mode | None) -> Iterator[str | Answer]:
+        """The pieces of a draft, if any, then the answer or refusal. Raises LLMError unless `mode` is extract."""
+        if self.hopeless:
+            yield self.refused(mode or "extract", "The nearest passages do not seem to hold the answer.")
+        elif mode == "extract":
+            yield self.extracted()
+        else:
+            yield from self.generated()
+
     def refused(self, mode: Mode, *notes: str, llm: str = "") -> Answer:
         return self._answer(Checked("", (), (), refused=True), mode, llm, notes)
 

@@ -66,6 +66,9 @@ class LLMSettings(_Section):
     """Base URL of an OpenAI-compatible server."""
     model: str = "SmolLM2-135M-Instruct"
     """What `refdesk llm start` serves: the name of a hub model, a folder, or the default that comes by pip."""
+    precision: Literal["auto", "bf16", "f32"] = "auto"
+    """Of the arithmetic, where Refdesk starts the model: `auto` is bf16 on a CPU, on a GPU what the model was saved in.
+    Two programs give the same log-probabilities to 1e-3 only in f32."""
     api_key: str = Field("none", repr=False)
     python: str = ""
     """Interpreter that has vLLM; empty looks for `.venv-vllm` beside the environment that runs."""
