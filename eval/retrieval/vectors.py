@@ -1,4 +1,4 @@
-"""The vectors of the baselines: those of sentence-transformers in single precision, kept by content in the cache folder.
+"""The vectors of the baselines: those of sentence-transformers in single precision, kept by content in the cache.
 
 Computed as Refdesk computes in f32, which gives the same numbers to 1e-6 in a third of the time on a CPU; even so a few
 thousand abstracts take minutes, and both baselines need most of them.

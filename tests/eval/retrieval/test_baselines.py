@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -106,17 +106,6 @@ def test_vectors_are_those_of_sentence_transformers_and_made_once(cache: Path, m
         again.of(["ice", *texts], note)
     assert seen == [(7, 7), (1, 1)]
     assert stat.S_IMODE((cache / FILE).stat().st_mode) == 0o600
-
-
-def test_a_model_never_gets_the_vectors_of_another(tmp_path: Path, vectors: Vectors) -> None:
-    folder = model_folder(MINILM)
-    assert folder
-    short = shutil.copytree(folder, tmp_path / "short", copy_function=lambda file, to: Path(to).symlink_to(file))
-    (short / "sentence_bert_config.json").unlink()
-    (short / "sentence_bert_config.json").write_text('{"max_seq_length": 5, "do_lower_case": false}')
-    with closing(Vectors(str(short))) as other:
-        for _ in range(2):
-            texts = ["bees dance", "bees dance to tell where flowers are"]
-            same, differ = np.einsum("ij,ij->i", vectors.of(texts), other.of(texts))
-            assert same == pytest.approx(1)
-            assert differ < 0.99
+    with closing(sqlite3.connect(cache / FILE)) as kept:
+        assert kept.execute("SELECT model, count(*) FROM vector GROUP BY model").fetchall() == [(first.fingerprint, 8)]
+    assert first.fingerprint.endswith("-f32")
