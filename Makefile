@@ -3,15 +3,16 @@
 # Both make what they need in .venv and .venv-vllm, from pinned versions; the second time is quick.
 
 PYTHON ?= python3
+DEBIAN = chromium fonts-liberation wordnet-base wordnet-sense-index
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint chromium servers clean
+.PHONY: demo test lint debian servers clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo .venv-vllm/ready
 	.venv/bin/refdesk demo
 
-test: .venv/test .venv-vllm/ready chromium servers lint
+test: .venv/test .venv-vllm/ready debian servers lint
 	.venv/bin/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/test
@@ -40,13 +41,13 @@ lint: .venv/test
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
-# The browser for the tests of the app.
-chromium:
-	@command -v chromium >/dev/null || { \
+# What the tests need of Debian: a browser for the app, and WordNet, which the metric METEOR is defined with.
+debian:
+	@command -v chromium >/dev/null && test -f /usr/share/wordnet/index.sense || { \
 	  command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; } && { \
 	    sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
-	    $$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends chromium fonts-liberation >/dev/null; } \
-	  || { echo "The tests need Chromium. Install it, e.g.: sudo apt-get install chromium fonts-liberation"; exit 1; }; }
+	    $$sudo apt-get update -qq && $$sudo apt-get install -qq -y --no-install-recommends $(DEBIAN) >/dev/null; } \
+	  || { echo "The tests need Chromium and WordNet. Install them, e.g.: sudo apt-get install $(DEBIAN)"; exit 1; }; }
 
 # The real servers that connectors are tested on, as far as they can be installed here; it says which.
 servers:

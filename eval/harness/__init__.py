@@ -2,3 +2,7 @@
 
 Gao et al., "The Language Model Evaluation Harness", https://zenodo.org/records/12608602.
 """
+
+from eval.harness.metrics import METRICS
+
+__all__ = ["METRICS"]

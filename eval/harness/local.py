@@ -26,6 +26,9 @@ class LocalModel(HFLM):  # type: ignore[misc]
     each from its beginning. The log-likelihoods differ by rounding (1e-4 in f32).
     """
 
+    together = 1
+    """So that what is written follows the choice on the same question, whose prompt is computed then."""
+
     def __init__(self, settings: LLMSettings, adapter: Path | None = None) -> None:
         """Loads `settings.model` in `settings.precision`, on the GPU if there is one; `adapter` is a PEFT folder.
 

@@ -15,30 +15,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 from eval.harness.letters import letter
 from eval.harness.passages import WithPassages
 from eval.harness.questions import ChoiceQuestion, ChoiceSet
-from eval.harness.tasks import Answered, answered, choice_task, letter_task
-from eval.metric import Metric, Result
+from eval.harness.tasks import Answered, answered, choice_task, letter_task, requests_of
+from eval.metric import Result
 from eval.progress import Progress
 from eval.runs.about import content_hash
 
 if TYPE_CHECKING:
     from eval.runs.run import Run
 
-PART = 16
-"""Questions that are answered together, and lost together when the machine stops."""
-
-METRICS = (
-    Metric("accuracy", "Share of questions whose right choice has the highest log-likelihood.", ("correct",)),
-    Metric("macro accuracy", "Mean over subjects of the accuracy in each.", ("correct",), macro=True),
-    Metric("written accuracy", "Share of questions to which the model wrote the right letter.", ("written_correct",)),
-    Metric("no letter", "Share of questions without a written letter; they count as wrong.", ("no_letter",), "lower"),
-    Metric("cut prompts", "Share of prompts that lost their beginning to fit into the context.", ("cut",), "lower"),
-)
-
 
 class Model(Protocol):
-    """What answers: a model of lm-eval that says which prompts it had to cut."""
+    """What answers: a model of lm-eval that says which prompts it had to cut.
 
-    cut: set[str]
+    `together` is how many questions it is asked at a time, and so how many are lost when the machine stops.
+    """
+
+    @property
+    def cut(self) -> set[str]: ...
+    @property
+    def together(self) -> int: ...
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]: ...
     def generate_until(self, requests: list[Any]) -> list[str]: ...
@@ -55,9 +50,13 @@ def evaluate(asked: ChoiceSet, systems: Mapping[str, Model], run: Run, progress:
             if not (missing := [one for one in questions if one.id in left]):
                 continue
             shown = asked.examples[subject]
-            choosing = answered(model, choice_task(shown, missing), None, PART)
-            writing = answered(model, letter_task(shown, missing), None, PART)
-            for chosen, written in zip(choosing, writing, strict=True):
+            choosing, writing = choice_task(shown, missing), letter_task(shown, missing)
+            parts = zip(
+                answered(model, choosing, requests_of(choosing), model.together),
+                answered(model, writing, requests_of(writing), model.together),
+                strict=True,
+            )
+            for chosen, written in parts:
                 for choice, text in zip(chosen, written, strict=True):
                     run.add(name, _result(missing[choice.index], choice, text, model))
                 done += len(chosen)

@@ -34,6 +34,8 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
     vLLM), all those of a context at once, and what contexts share is computed once (prefix caching).
     """
 
+    together = 16
+
     def __init__(self, settings: LLMSettings, adapter: str | None = None, named: bool | None = None) -> None:
         """Asks the server at `settings.url` for `settings.model`, or for the adapter that it serves by that name.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from datasets import Dataset
 from lm_eval.api.metrics import mean
-from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask, Task
 from lm_eval.tasks import TaskManager
 
@@ -120,23 +119,27 @@ def means(task: Task) -> dict[str, bool]:
     return {name: bool(better.get(name, True)) for name, how in task.aggregation().items() if how is mean}
 
 
-def answered(model: LM, task: Task, indices: Sequence[int] | None, size: int) -> Iterator[list[Answered]]:
-    """The documents of `task` with these indices, or all, in parts of `size`.
+def requests_of(task: Task) -> dict[int, list[Any]]:
+    """What a model is asked for each document of a task, by its index.
 
-    The prompts of all documents are made before, in lm-eval's order, as examples may be drawn one after another.
+    All are made at once, in lm-eval's order, as a task may draw the solved examples of one after those of another.
     """
     with quiet():
         task.build_all_requests()
-    requests: dict[int, list[Any]] = {}
+    found: dict[int, list[Any]] = {}
     for request in task.instances:
-        requests.setdefault(request.doc_id, []).append(request)
-    wanted = list(requests) if indices is None else list(indices)
-    for start in range(0, len(wanted), size):
-        part = {index: sorted(requests[index], key=lambda one: one.idx) for index in wanted[start : start + size]}
-        yield _answer_part(model, task, part)
+        found.setdefault(request.doc_id, []).append(request)
+    return {index: sorted(requests, key=lambda one: one.idx) for index, requests in found.items()}
 
 
-def _answer_part(model: LM, task: Task, part: dict[int, list[Any]]) -> list[Answered]:
+def answered(model: Any, task: Task, requests: Mapping[int, list[Any]], size: int) -> Iterator[list[Answered]]:
+    """The documents with these `requests`, in parts of `size`."""
+    indices = list(requests)
+    for start in range(0, len(indices), size):
+        yield _answer_part(model, task, {index: requests[index] for index in indices[start : start + size]})
+
+
+def _answer_part(model: Any, task: Task, part: dict[int, list[Any]]) -> list[Answered]:
     flat = [request for same in part.values() for request in same for _ in range(request.repeats or 1)]
     with quiet():
         for request, response in zip(flat, getattr(model, flat[0].request_type)(flat), strict=True):

@@ -1,0 +1,43 @@
+"""`refdesk eval attacks`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.cli_options import AS_JSON
+
+commands = typer.Typer()
+
+
+@commands.command()
+def attacks(
+    bipia: Annotated[Path, typer.Option(help="BIPIA: the folder that holds `benchmark`.")] = Path(
+        "../shared/data/injection/bipia"
+    ),
+    notinject: Annotated[Path, typer.Option(help="NotInject: the folder that holds `datasets`.")] = Path(
+        "../shared/data/injection/notinject"
+    ),
+    n: Annotated[int, typer.Option("--n", min=1, help="Attacked questions, and questions on harmless texts.")] = 48,
+    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; default: one below eval.runs.")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Hide instructions in documents and see who obeys; refuse nothing for words that only sound like an attack.
+
+    Answers are extracted, and generated too where an LLM server answers. Each question is asked without attack, too.
+    """
+    from eval.attacks.measure import measure
+    from eval.progress import shown_progress
+    from eval.runs.report import write
+    from eval.runs.show import print_figures
+
+    with shown_progress() as progress:
+        try:
+            record = measure(bipia, notinject, n, seed, out, progress)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    write(record)
+    print_figures(record, as_json)
