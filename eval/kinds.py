@@ -15,6 +15,7 @@ _ROOMS = {
     "answers": "eval.answers",
     "attacks": "eval.attacks",
     "mmlu": "eval.harness.mmlu",
+    "pubmedqa": "eval.answers.pubmedqa",
     "retrieval": "eval.retrieval",
 }
 _TASK = "task"
