@@ -1,7 +1,7 @@
 """Whether the assistant answers what it can and refuses what it cannot, and whether it knows which is which.
 
-An answer is right if it gives the right number, where the question asks for one, and else if it holds an accepted
-answer. To a question that the library cannot answer, every answer is wrong.
+An answer is right if it holds an accepted answer or, where the question asks for a number, the right number. To a
+question that the library cannot answer, every answer is wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEVER = -1.0
 def is_right(text: str, question: Question) -> bool:
     if not question.answerable:
         return False
-    return bool(number_match(text, question.number) if question.number else contains(text, question.answers))
+    return bool(contains(text, question.answers) or (question.number and number_match(text, question.number)))
 
 
 def risks(confidence: Floats, wrong: Floats) -> Floats:

@@ -62,8 +62,9 @@ def test_values_by_hand(
     assert abstention_values(question, answered, text, 0.7, drafted) == {"confidence": 0.7, **expected}
 
 
-def test_a_number_is_right_by_its_value_and_not_its_wording() -> None:
-    numeric = Question("3", "How long?", ("3.5 km",), (), True, number=Number(3.5, "km"))
+def test_a_number_is_right_by_its_value_or_its_wording() -> None:
+    numeric = Question("3", "How long?", ("3.5 km", "two miles"), (), True, number=Number(3.5, "km"))
     assert abstention_values(numeric, True, "3500 m", None, "3500 m") == {"accurate": 1, "right": 1, "answered": 1}
     assert abstention_values(numeric, True, "3.5 km and 4", None, "")["right"] == 1
+    assert abstention_values(numeric, True, "Two miles.", None, "")["right"] == 1
     assert abstention_values(numeric, True, "about 3.5", None, "")["right"] == 0
