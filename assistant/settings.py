@@ -43,6 +43,11 @@ class SearchSettings(_Section):
     """What compares vectors: `gpu` keeps those of the visible shelves in the memory of an NVIDIA GPU."""
     rrf_k: int = Field(60, ge=0)
     """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+    reranker: str = ""
+    """A sentence-transformers CrossEncoder with one label that orders the first fused passages anew: its folder, or its
+    name on the hub. Empty: none."""
+    rerank: int = Field(30, ge=1, le=1000)
+    """How many of the first fused passages the reranker reads."""
 
 
 class AnswerSettings(_Section):

@@ -1,67 +1,118 @@
 """Questions with known answers, one JSON object a line.
 
-    {"id": "q1", "question": "...", "answers": ["..."], "documents": ["a.md"], "answerable": true, "tags": ["fact"]}
+    {"id": "q1", "question": "How heavy is the magnet?", "answers": ["12 tonnes", "12 t"], "documents": ["a.md"],
+     "answerable": true, "tags": ["numeric"], "number": {"value": 12, "unit": "tonnes", "tolerance": 0.01}}
 
-`answers` are the accepted wordings and `documents` the keys of items that hold the answer; both are empty for a
-question that the library cannot answer.
+`id`, `question`, `answers` and `answerable` must be there.
+
+- `answers`: the accepted wordings, the best one first (perplexity is that of the first). Empty for a question that the
+  library cannot answer.
+- `documents`: the keys of the items that hold the answer, as `refdesk status` names them. Empty for a question that the
+  library cannot answer, and where nobody knows.
+- `needs`: "any" (default) if each of the documents holds the answer alone, "all" if it takes all of them together.
+- `tags`: the first one is the group that the question is reported in.
+- `number`: an answer that is a number. `unit` (default "") is one that `assistant.text.units` knows, such as "GeV",
+  "fb^-1", "km/s" or "%"; `tolerance` (default 0) is relative: 0.01 accepts one per cent more or less.
+- `after`: the id of a question on an earlier line that this one follows ("And in 2025?"). The assistant has no memory,
+  so the earlier question, with those before it, is put before this one: "How many papers came in 2024? And in 2025?".
+- `wording`: "exact" if it uses the words of the document, "paraphrase" if it takes care not to. Default: not known.
+- `split`: "dev" for a question that was looked at while the assistant was improved, "test" (default) for one that only
+  measures.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from assistant.text.quantities import quantities
 
 _TEXT, _TEXTS, _TRUTH = "a text", "a list of texts", "true or false"
 _KEYS = {"id": _TEXT, "question": _TEXT, "answers": _TEXTS, "documents": _TEXTS, "answerable": _TRUTH, "tags": _TEXTS}
+_CHOICES = {"needs": ("any", "all"), "wording": ("exact", "paraphrase"), "split": ("dev", "test")}
+_KNOWN = (*_KEYS, "number", "after", *_CHOICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An answer that is a number: `value` of `unit`, give or take `tolerance` times `value`."""
+
+    value: float
+    unit: str = ""
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """`after` is the id of the question that this one follows, `before` the texts of all that it follows, in order."""
+
     id: str
     question: str
     answers: tuple[str, ...]
     documents: tuple[str, ...]
     answerable: bool
     tags: tuple[str, ...] = ()
+    needs: Literal["any", "all"] = "any"
+    number: Number | None = None
+    after: str = ""
+    before: tuple[str, ...] = ()
+    wording: Literal["", "exact", "paraphrase"] = ""
+    split: Literal["dev", "test"] = "test"
+
+    @property
+    def asked(self) -> str:
+        """What the assistant is asked: this question, after those that it follows."""
+        return " ".join([*self.before, self.question])
+
+    @property
+    def group(self) -> str:
+        """What it is reported under: its first tag, or "all"."""
+        return self.tags[0] if self.tags else "all"
 
 
 def read_questions(file: Path) -> list[Question]:
     """The questions of a JSON Lines file, in order; blank lines are passed over.
 
     Raises ValueError that names file, line and key for a line that is malformed, an id that comes twice, an answerable
-    question without answers, and for a file without questions.
+    question without answers or another with some, a question that follows one that is not on an earlier line, and for
+    a file without questions or that is not UTF-8.
     """
     found: dict[str, Question] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")  # a text may hold other ends of lines
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not UTF-8: {error}.") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        question = _question(line, f"{file}, line {number}")
-        if question.id in found:
-            raise ValueError(f"{file}, line {number}: 'id' {question.id!r} stands on an earlier line already.")
+        question = _question(line, f"{file}, line {number}", found)
         found[question.id] = question
     if not found:
         raise ValueError(f"{file} holds no questions.")
     return list(found.values())
 
 
-def _question(line: str, where: str) -> Question:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where}: not JSON ({error}).") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"{where}: expected an object, found {line[:80]!r}.")
-    for key in row.keys() - _KEYS.keys():
-        raise ValueError(f"{where}: unknown key {key!r}; known are {', '.join(_KEYS)}.")
+def _question(line: str, where: str, earlier: Mapping[str, Question]) -> Question:
+    row = _row(line, where)
+    for key in row.keys() - set(_KNOWN):
+        raise ValueError(f"{where}: unknown key {key!r}; known are {', '.join(_KNOWN)}.")
     row = {"tags": [], "documents": [], **row}
     for key, kind in _KEYS.items():
         if key not in row or not _is(row[key], kind):
             raise ValueError(f"{where}: {key!r} must be {kind}, found {row.get(key, 'nothing')!r}.")
-    if row["answerable"] != any(answer.strip() for answer in row["answers"]):
-        needs = "at least one answer" if row["answerable"] else "no answers"
-        raise ValueError(f"{where}: with 'answerable' {row['answerable']}, 'answers' must hold {needs}.")
+    for key, choices in _CHOICES.items():
+        if key in row and row[key] not in choices:
+            raise ValueError(f"{where}: {key!r} must be {' or '.join(map(repr, choices))}, found {row[key]!r}.")
+    if row["id"] in earlier:
+        raise ValueError(f"{where}: 'id' {row['id']!r} stands on an earlier line already.")
+    _agree(row, where)
+    if row.get("after", "") and row["after"] not in earlier:
+        raise ValueError(f"{where}: 'after' must be the id of a question on an earlier line, found {row['after']!r}.")
+    followed = earlier.get(row.get("after", ""))
     return Question(
         row["id"],
         row["question"],
@@ -69,7 +120,59 @@ def _question(line: str, where: str) -> Question:
         tuple(row["documents"]),
         row["answerable"],
         tuple(row["tags"]),
+        row.get("needs", "any"),
+        _number(row["number"], where) if "number" in row else None,
+        row.get("after", ""),
+        (*followed.before, followed.question) if followed else (),
+        row.get("wording", ""),
+        row.get("split", "test"),
     )
+
+
+def _row(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where}: not JSON ({error}).") from error
+    except RecursionError as error:
+        raise ValueError(f"{where}: not a question but deeply nested JSON.") from error
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: expected an object, found {line[:80]!r}.")
+    return row
+
+
+def _agree(row: Mapping[str, Any], where: str) -> None:
+    """That what says whether there is an answer fits together."""
+    if not row["answerable"] and row["answers"]:
+        raise ValueError(f"{where}: with 'answerable' False, 'answers' must hold no answers.")
+    if row["answerable"] and not (row["answers"] and all(answer.strip() for answer in row["answers"])):
+        raise ValueError(f"{where}: with 'answerable' True, 'answers' must hold at least one answer, and no empty one.")
+    if not row["answerable"] and "number" in row:
+        raise ValueError(f"{where}: with 'answerable' False, there can be no 'number'.")
+    if row.get("needs") == "all" and len(row["documents"]) < 2:
+        raise ValueError(f"{where}: with 'needs' 'all', 'documents' must name two or more.")
+    if "after" in row and not _is(row["after"], _TEXT):
+        raise ValueError(f"{where}: 'after' must be {_TEXT}, found {row['after']!r}.")
+
+
+def _number(found: Any, where: str) -> Number:
+    if not isinstance(found, dict) or "value" not in found or found.keys() - {"value", "unit", "tolerance"}:
+        raise ValueError(f"{where}: 'number' must be an object with value, unit and tolerance, found {found!r}.")
+    number = {"unit": "", "tolerance": 0, **found}
+    for key in ("value", "tolerance"):
+        if not isinstance(number[key], int | float) or isinstance(number[key], bool) or not math.isfinite(number[key]):
+            raise ValueError(f"{where}: {key!r} of 'number' must be a number, found {number[key]!r}.")
+    if number["tolerance"] < 0:
+        raise ValueError(f"{where}: 'tolerance' of 'number' must be 0 or more, found {number['tolerance']!r}.")
+    unit = number["unit"]
+    if not isinstance(unit, str) or (unit and not _is_unit(unit)):
+        raise ValueError(f"{where}: 'unit' of 'number' must be a unit such as GeV, or empty, found {unit!r}.")
+    return Number(float(number["value"]), unit, float(number["tolerance"]))
+
+
+def _is_unit(unit: str) -> bool:
+    read = quantities(f"1 {unit}")
+    return len(read) == 1 and bool(read[0].unit) and read[0].end == len(f"1 {unit}")
 
 
 def _is(value: Any, kind: str) -> bool:

@@ -5,7 +5,6 @@ import json
 import re
 import string
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,7 @@ from assistant import Assistant
 from assistant.types import Answer, Citation
 from eval.answers import Scored, contains, evaluate, exact_match, means, normalized, score, token_f1
 from eval.cli import commands
-from eval.questions import Question, read_questions
+from eval.questions import Question
 from ingest import build_library
 
 WORDS = st.text(alphabet="aAnThe tb1,.-' \t", max_size=30)
@@ -142,48 +141,6 @@ def test_real_questions_are_asked(assistant: Assistant) -> None:
     assert scored[0].verbatim == scored[0].citations > 0
     with pytest.raises(ValueError, match=r"lacks 1 documents .* 'docs/pump.md' of question '9'"):
         evaluate([Question("9", "How?", ("so",), ("docs/pump.md",), True)], assistant)
-
-
-ROW: dict[str, Any] = {
-    "id": "1",
-    "question": "Why?",
-    "answers": ["so"],
-    "documents": [],
-    "answerable": True,
-    "tags": [],
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"id": 1}, r"line 3: 'id' must be a text, found 1"),
-        ({"question": " "}, r"line 3: 'question' must be a text"),
-        ({"answers": "so"}, r"line 3: 'answers' must be a list of texts, found 'so'"),
-        ({"answerable": "yes"}, r"line 3: 'answerable' must be true or false"),
-        ({"answers": []}, r"line 3: with 'answerable' True, 'answers' must hold at least one answer"),
-        ({"answerable": False}, r"line 3: with 'answerable' False, 'answers' must hold no answers"),
-        ({"tag": []}, r"line 3: unknown key 'tag'"),
-        ({"id": "0"}, r"line 3: 'id' '0' stands on an earlier line"),
-    ],
-)
-def test_a_malformed_line_is_named_with_its_key(tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    file = tmp_path / "questions.jsonl"
-    file.write_text(json.dumps({**ROW, "id": "0"}) + "\n\n" + json.dumps({**ROW, **change}) + "\n")
-    with pytest.raises(ValueError, match=r"questions\.jsonl, " + message):
-        read_questions(file)
-
-
-def test_questions_are_read_in_order(tmp_path: Path) -> None:
-    file = tmp_path / "questions.jsonl"
-    file.write_text(json.dumps(ROW) + "\n" + json.dumps({**ROW, "id": "2", "answers": [], "answerable": False}))
-    assert read_questions(file) == [
-        Question("1", "Why?", ("so",), (), True),
-        Question("2", "Why?", (), (), False),
-    ]
-    file.write_text("\n")
-    with pytest.raises(ValueError, match="holds no questions"):
-        read_questions(file)
 
 
 def test_the_command_omits_what_is_not_defined(assistant: Assistant, tmp_path: Path) -> None:

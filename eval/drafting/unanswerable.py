@@ -1,0 +1,97 @@
+"""Questions that a library cannot answer: those that it can, asked about something that it does not mention."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from assistant.text import terms
+from assistant.types import Document
+from eval.drafting.draft import Draft
+
+# Names that were made up for this purpose. One that a library does hold is not used for it.
+_NAMES = """
+    Vandrel Osmary Keltrin Brisvane Tormalin Ulvesta Corvane Halmeric Jorvell Pelandra Quastor Rimvale Selkorn
+    Thaldris Wexmoor Yarrowin Zelphane Ardentis Belquor Draskell Eltharn Fennivar Gorsmere Istrana"""
+_INVENTED = _NAMES.split()
+_IDENTIFIER = re.compile(r"[\w.-]*[^\W\d_][\w.-]*[-_. ]?\d+\b")
+
+
+def exchanged(draft: Draft, seed: int) -> list[Draft]:
+    """The draft about something else, in several ways; the library must not hold the words `absent` of each.
+
+    A number that belongs to a name is exchanged for another ("release 3" for "release 8"), else a name for an invented
+    one, the letters of an acronym for one another. Nothing is exchanged in a subject without a name.
+    """
+    if draft.kind not in ("cell", "figure", "acronym") or draft.question.count(draft.subject) != 1:
+        return []
+    if draft.kind == "acronym":
+        ways = [(letters, letters) for letters in _other_orders(draft.subject, seed)]
+    else:
+        ways = _other_numbers(draft.subject, seed) or _other_names(draft.subject, seed)
+    return [_about(draft, subject, words) for subject, words in ways]
+
+
+def _about(draft: Draft, subject: str, absent: str) -> Draft:
+    question = draft.question.replace(draft.subject, subject)
+    return replace(
+        draft,
+        question=question,
+        answers=(),
+        subject=subject,
+        asks=(),
+        documents=(),
+        answerable=False,
+        absent=absent,
+    )
+
+
+def _digest(*parts: object) -> int:
+    return int.from_bytes(hashlib.sha256("\n".join(map(str, parts)).encode()).digest()[:8], "big")
+
+
+def _other_orders(acronym: str, seed: int) -> list[str]:
+    """Rearranged, or with one more of its letters; never the acronym itself."""
+    orders = [
+        "".join(sorted(acronym, key=lambda letter: _digest(seed, acronym, attempt, letter))) for attempt in range(6)
+    ]
+    return [one for one in dict.fromkeys(orders) if one != acronym and len(one) > 2]
+
+
+def _other_numbers(subject: str, seed: int) -> list[tuple[str, str]]:
+    match = _IDENTIFIER.search(subject)
+    if not match or not (number := re.search(r"\d+\Z", match[0])) or len(number[0]) > 3:  # four are a year
+        return []
+    start = match.start() + number.start()
+    ways = []
+    for step in sorted(range(2, 8), key=lambda step: _digest(seed, subject, step)):
+        other = f"{int(number[0]) + step:0{len(number[0])}d}"
+        ways.append((subject[:start] + other + subject[match.end() :], match[0][: number.start()] + other))
+    return ways
+
+
+def _other_names(subject: str, seed: int) -> list[tuple[str, str]]:
+    found = [name for name in terms.names(f"the {subject}") if name.isalpha() and subject.count(name) == 1]
+    # The first word of a cell has a capital letter, name or not.
+    if found and subject != found[0] and subject.startswith(found[0]) and found[0][1:].islower():
+        found = found[1:]
+    if not found:
+        return []
+    invented = sorted(_INVENTED, key=lambda name: _digest(seed, subject, name))
+    return [(subject.replace(found[0], name), name) for name in invented[:6]]
+
+
+def mentioned(words: Iterable[str], documents: Iterable[Document]) -> set[str]:
+    """Which of the words, each one or several in a row, stand in a document or in its title, in any case or spacing."""
+    patterns = {one: re.compile(rf"(?<!\w){_spaced(one)}(?!\w)", re.IGNORECASE) for one in words}
+    found: set[str] = set()
+    for document in documents:
+        whole = f"{document.title}\n{document.text}"
+        found |= {one for one, pattern in patterns.items() if one not in found and pattern.search(whole)}
+    return found
+
+
+def _spaced(words: str) -> str:
+    return r"[\s_.-]*".join(re.escape(part) for part in re.split(r"[\s_.-]+", words) if part)
