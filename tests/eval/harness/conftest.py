@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ _ASTRONOMY = [
     ("The largest planet is", "Saturn", "Neptune", "Earth", "Jupiter", "D"),
 ]
 SETS = {"conceptual_physics": _PHYSICS, "astronomy": _ASTRONOMY}
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other are slow where other programs run."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
