@@ -11,12 +11,7 @@ if TYPE_CHECKING:
     from eval.metric import Metric
     from eval.runs.about import About
 
-_ROOMS = {
-    "answers": "eval.answers",
-    "attacks": "eval.attacks",
-    "mmlu": "eval.harness.mmlu",
-    "retrieval": "eval.retrieval",
-}
+_ROOMS = {"answers": "eval.answers", "attacks": "eval.attacks", "mmlu": "eval.harness", "retrieval": "eval.retrieval"}
 _TASK = "task"
 """A task of lm-evaluation-harness, which says itself what it measures."""
 
