@@ -28,6 +28,7 @@ CORPORA = Path(__file__).parents[3].parent / "shared/data/corpora"
         ("It uses byte-pair encoding (BPE).", [("BPE", "byte-pair encoding")]),
         ("It is run by the SNO (station network operator).", [("SNO", "station network operator")]),
         ("The International Institute of Physics (IIP) is old.", [("IIP", "International Institute of Physics")]),
+        ("The National Office of Physics (NOP) is old.", [("NOP", "National Office of Physics")]),
         ("He asked the Certificate Authorities (CAs) again.", [("CA", "Certificate Authorities")]),
         ("Massive Multitask Language Understanding (MMLU) and the mean squared error (MSE).",
          [("MMLU", "Massive Multitask Language Understanding"), ("MSE", "mean squared error")]),
