@@ -44,6 +44,8 @@ def _about(draft: Draft, subject: str, absent: str) -> Draft:
         asks=(),
         documents=(),
         answerable=False,
+        rank=None,
+        number=None,
         absent=absent,
     )
 
@@ -85,12 +87,20 @@ def _other_names(subject: str, seed: int) -> list[tuple[str, str]]:
 
 def mentioned(words: Iterable[str], documents: Iterable[Document]) -> set[str]:
     """Which of the words, each one or several in a row, stand in a document or in its title, in any case or spacing."""
-    patterns = {one: re.compile(rf"(?<!\w){_spaced(one)}(?!\w)", re.IGNORECASE) for one in words}
+    left = {one: (_joined(one), re.compile(rf"(?<!\w){_spaced(one)}(?!\w)", re.IGNORECASE)) for one in words}
     found: set[str] = set()
     for document in documents:
         whole = f"{document.title}\n{document.text}"
-        found |= {one for one, pattern in patterns.items() if one not in found and pattern.search(whole)}
+        joined = _joined(whole)
+        # That the letters follow one another is quickly seen, and rules out nearly all.
+        new = {one for one, (letters, form) in left.items() if letters in joined and form.search(whole)}
+        found |= new
+        left = {one: forms for one, forms in left.items() if one not in new}
     return found
+
+
+def _joined(text: str) -> str:
+    return re.sub(r"[\s_.-]+", "", text).lower()
 
 
 def _spaced(words: str) -> str:
