@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import chat, document, library, search, sign_in
+from app import chat, document, evaluation, library, search, sign_in
 from app.feedback import FILE, FeedbackStore
 from assistant import Assistant, LibraryNotFound, RefdeskError
 from assistant.people import People
@@ -48,6 +48,11 @@ def main() -> None:
                 st.Page(lambda: chat.show(assistant, store), title="Ask", url_path="ask", default=True),
                 st.Page(lambda: search.show(assistant), title="Search", url_path="search"),
                 st.Page(lambda: library.show(assistant), title="Library", url_path="library"),
+                st.Page(
+                    lambda: evaluation.show(assistant, asking.groups, Path(load().eval.runs), folder),
+                    title="Evaluation",
+                    url_path="evaluation",
+                ),
                 st.Page(lambda: document.show(assistant), title="Document", url_path="document", visibility="hidden"),
             ],
             position="top",

@@ -11,13 +11,15 @@ from assistant.errors import LLMError
 from assistant.inquiry import Inquiry
 from assistant.library import Library
 from assistant.library.view import Filter
+from assistant.rerank import open_reranker
 from assistant.search import search
 from assistant.settings import Settings, load
 from assistant.types import Answer, ChunkKind, Document, Item, Mode, Passage
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
-    from assistant.library.view import DocumentSummary
+    from assistant.library.view import DocumentSummary, View
+    from assistant.rerank import Reranker
 
 
 EVIDENCE: tuple[ChunkKind, ...] = ("text",)
@@ -37,19 +39,28 @@ class Status:
 class Assistant:
     """Answers questions from one library, for one caller. Safe to use from several threads."""
 
-    def __init__(self, library: Library, embedder: Embedder, settings: Settings, groups: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder,
+        settings: Settings,
+        groups: Collection[str] = (),
+        reranker: Reranker | None = None,
+    ) -> None:
+        """`reranker` is that of the settings, where it is open already."""
         library.require(embedder)
         self._library = library
         self._embedder = embedder
         self._settings = settings
         self._groups = frozenset(groups)
+        self._reranker = reranker or open_reranker(settings.search)
 
     @classmethod
     def open(cls, library: str | Path, settings: Settings | None = None) -> Assistant:
         """The assistant for the library in a folder, for a caller who is in no group but `everyone`.
 
         Raises LibraryNotFound, LibraryMismatch and LibraryDamaged as `Library.open` does, ModelNotFound where the
-        embedder is not on this machine, SettingsError.
+        embedder or the reranker is not on this machine, SettingsError.
         """
         from assistant.embed import open_embedder
 
@@ -59,7 +70,7 @@ class Assistant:
 
     def as_user(self, groups: Collection[str]) -> Assistant:
         """The same assistant for a caller who is in `groups`, and sees what those may read."""
-        return Assistant(self._library, self._embedder, self._settings, groups)
+        return Assistant(self._library, self._embedder, self._settings, groups, self._reranker)
 
     def search(
         self, question: str, k: int | None = None, *, sources: Collection[str] = (), kinds: Collection[str] = ()
@@ -71,7 +82,7 @@ class Assistant:
         """
         wanted = Filter(sources=sources, kinds=kinds)
         with self._library.view(self._groups) as view:
-            return search(view, self._embedder, question, self._settings.search, k=k, wanted=wanted)
+            return self._found(view, question, k, wanted)
 
     def ask(
         self,
@@ -104,20 +115,25 @@ class Assistant:
         """As `ask`, but first the pieces of the draft as they are written, unchecked; the last value is the Answer."""
         if mode not in (None, "extract", "generate"):
             raise ValueError(f"mode must be extract, generate or None, not {mode!r}")
+        inquiry = self.inquire(question, k=k, sources=sources, kinds=kinds)
+        try:
+            yield from inquiry.answer(mode)
+        except LLMError as error:
+            yield inquiry.extracted(f"Extracted without a language model: {error}")
+
+    def inquire(
+        self, question: str, *, k: int | None = None, sources: Collection[str] = (), kinds: Collection[str] = ()
+    ) -> Inquiry:
+        """What is found for a question, before anything is drafted. Raises ValueError as `search` does."""
         limit = self._settings.answer.k if k is None else k
         wanted = Filter(sources=sources, kinds=kinds, chunk_kinds=EVIDENCE)
         with self._library.view(self._groups) as view:
-            passages = search(view, self._embedder, question, self._settings.search, k=limit, wanted=wanted)
-            inquiry = Inquiry.begin(question, passages, view, self._embedder, self._settings)
-        if inquiry.hopeless:
-            yield inquiry.refused(mode or "extract", "The nearest passages do not seem to hold the answer.")
-        elif mode == "extract":
-            yield inquiry.extracted()
-        else:
-            try:
-                yield from inquiry.generated()
-            except LLMError as error:
-                yield inquiry.extracted(f"Extracted without a language model: {error}")
+            passages = self._found(view, question, limit, wanted)
+            return Inquiry.begin(question, passages, view, self._embedder, self._settings, self._reranker)
+
+    def _found(self, view: View, question: str, k: int | None, wanted: Filter) -> list[Passage]:
+        settings = self._settings.search
+        return search(view, self._embedder, question, settings, k=k, wanted=wanted, reranker=self._reranker)
 
     def status(self) -> Status:
         """What the library holds, as the caller may see it."""

@@ -20,6 +20,7 @@ from assistant.types import Answer, Mode, Passage
 if TYPE_CHECKING:
     from assistant.embed import Embedder
     from assistant.library.view import View
+    from assistant.rerank import Reranker
     from assistant.settings import Settings
 
 
@@ -34,22 +35,38 @@ class Inquiry:
     generation: int
     embedder: Embedder
     settings: Settings
+    reranker: Reranker | None
 
     @classmethod
     def begin(
-        cls, question: str, passages: Sequence[Passage], view: View, embedder: Embedder, settings: Settings
+        cls,
+        question: str,
+        passages: Sequence[Passage],
+        view: View,
+        embedder: Embedder,
+        settings: Settings,
+        reranker: Reranker | None,
     ) -> Inquiry:
         """Weighs the passages against the question."""
         ranked = extract.rank(question, passages, embedder.embed_passages, view.idf)
         # A question of stop words or signs alone asks for nothing, so no passage can lack what it asks for.
         asks = bool(question_stems(question)) or any(map(str.isdigit, question))
         sure = confidence(question, passages, ranked) if asks else 0.0
-        return cls(question, tuple(passages), tuple(ranked), sure, view.generation, embedder, settings)
+        return cls(question, tuple(passages), tuple(ranked), sure, view.generation, embedder, settings, reranker)
 
     @property
     def hopeless(self) -> bool:
         """Whether the passages most likely do not hold the answer, so that it is refused without a draft."""
         return self.confidence < self.settings.answer.min_confidence
+
+    def answer(self, mode: Mode | None) -> Iterator[str | Answer]:
+        """The pieces of a draft, if any, then the answer or refusal. Raises LLMError unless `mode` is extract."""
+        if self.hopeless:
+            yield self.refused(mode or "extract", "The nearest passages do not seem to hold the answer.")
+        elif mode == "extract":
+            yield self.extracted()
+        else:
+            yield from self.generated()
 
     def refused(self, mode: Mode, *notes: str, llm: str = "") -> Answer:
         return self._answer(Checked("", (), (), refused=True), mode, llm, notes)
@@ -92,6 +109,8 @@ class Inquiry:
 
     def _answer(self, checked: Checked, mode: Mode, llm: str, notes: Sequence[str]) -> Answer:
         models = {"embedder": f"{self.embedder.name} ({self.embedder.fingerprint})"}
+        if self.reranker:
+            models["reranker"] = f"{self.reranker.name} ({self.reranker.fingerprint})"
         return Answer(
             question=self.question,
             text=checked.text or REFUSAL,

@@ -43,6 +43,11 @@ class SearchSettings(_Section):
     """What compares vectors: `gpu` keeps those of the visible shelves in the memory of an NVIDIA GPU."""
     rrf_k: int = Field(60, ge=0)
     """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+    reranker: str = ""
+    """A sentence-transformers CrossEncoder with one label that orders the first fused passages anew: its folder, or its
+    name on the hub. Empty: none."""
+    rerank: int = Field(30, ge=1, le=1000)
+    """How many of the first fused passages the reranker reads."""
 
 
 class AnswerSettings(_Section):
@@ -61,6 +66,9 @@ class LLMSettings(_Section):
     """Base URL of an OpenAI-compatible server."""
     model: str = "SmolLM2-135M-Instruct"
     """What `refdesk llm start` serves: the name of a hub model, a folder, or the default that comes by pip."""
+    precision: Literal["auto", "bf16", "f32"] = "auto"
+    """Of the arithmetic, where Refdesk starts the model: `auto` is bf16 on a CPU, on a GPU what the model was saved in.
+    Two programs give the same log-probabilities to 1e-3 only in f32."""
     api_key: str = Field("none", repr=False)
     python: str = ""
     """Interpreter that has vLLM; empty looks for `.venv-vllm` beside the environment that runs."""

@@ -26,7 +26,7 @@ PERSON = "user:"
 Mode = Literal["extract", "generate"]
 ItemStatus = Literal["indexed", "skipped", "failed"]
 ChunkKind = Literal["text", "bibliography"]
-Stage = Literal["lexical", "dense", "fused"]
+Stage = Literal["lexical", "dense", "fused", "reranked"]
 DocumentStatus = Literal["", "draft", "approved", "superseded", "retracted"]
 """What the source says that a document is worth; "" where it says nothing."""
 
@@ -124,9 +124,10 @@ class Passage:
     """A chunk that a search returned.
 
     `rank` counts from 1. `chunk_id` is the same for the same chunk of the same item in every library. `score` is BM25
-    (>= 0) for stage `lexical`, cosine (-1..1) for `dense`, and the sum of reciprocal ranks (> 0) for `fused`; scores of
-    different stages cannot be compared. `page` is where it starts, `page_breaks` are the offsets in the document at
-    which a further page starts inside it. `status` is the document's.
+    (>= 0) for stage `lexical`, cosine (-1..1) for `dense`, the sum of reciprocal ranks (> 0) for `fused`, and the
+    reranker's logit for `reranked` (what it did not read stands behind, with fused scores moved below the last logit);
+    scores of different stages cannot be compared. `page` is where it starts, `page_breaks` are the offsets in the
+    document at which a further page starts inside it. `status` is the document's.
     """
 
     rank: int

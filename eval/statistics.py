@@ -1,34 +1,34 @@
 """How sure a figure is, and whether two runs differ: intervals by bootstrap, tests by randomisation, all seeded.
 
-A question is what is drawn: its values stay together. Nothing is assumed of how values are distributed. A share that
-was found to be all or nothing has no spread that could be drawn from, and the bootstrap says "certain" of it; there,
-and for means of zeros and ones, where it covers too little near the ends, the interval is Wilson's.
+A question is what is drawn: its values stay together. Nothing is assumed of how values are distributed, but that shares
+(means of zeros and ones) have intervals made for them: the bootstrap covers too little near the ends, and says
+"certain" of what was found to be all or nothing. Nothing depends on the order of the results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.intervals import batches, bca, bonett_price, spread, wilson
 from eval.metric import Metric, Result, mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from eval.metric import Floats
+    from eval.intervals import Indices
+    from eval.metric import Floats, Statistic
 
-    Indices = NDArray[np.intp]
-
-LEVEL = 0.95
-RESAMPLES = 4_000
 PERMUTATIONS = 10_000
-_AT_ONCE = 4_000_000
-"""Drawn rows that are held at a time."""
-_MOST_LEFT_OUT = 2_000
-"""Questions up to which each is left out once for the acceleration; it falls with their root, so beyond it is 0."""
+_FEW = 30
+"""Changed questions below which draws of them vary too little: simulated, 86 % instead of 95 %."""
+_ALIKE = 1e-9
+"""Width, as a part of what is possible, of an interval that is only rounding: all draws were alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Undefined:
-    """A metric that has no value, and why."""
+    """A metric that has no value or no interval, and why."""
 
     metric: str
     why: str
@@ -53,10 +53,12 @@ class Undefined:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a metric changed between two runs over the `n` questions that it is defined for in both.
+    """How a metric changed between two runs.
 
-    `difference` is after minus before, with its 95 % interval. `p_worse` is the probability (0..1) of a change at least
-    as much for the worse if nothing but chance told the runs apart; `p_differs` that of one as large either way.
+    `before` and `after` are the figures of the two runs over the questions that both asked; `n` of these count in at
+    least one of them. `difference` is after minus before, with its 95 % interval. `p_worse` is the probability (0..1)
+    of a change at least as much for the worse if nothing but chance told the runs apart; `p_differs` that of one as
+    large either way.
     """
 
     metric: str
@@ -70,185 +72,184 @@ class Comparison:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What is drawn from: values of shape (questions, columns), the stratum of each question, and how a figure is made
+    of them."""
+
+    rows: Floats
+    strata: Indices
+    statistic: Statistic
+
+
 def figure(metric: Metric, results: Sequence[Result], seed: int = 0) -> Figure | Undefined:
-    """The value of a metric over some results."""
-    counted = [one for one in results if all(column in one.values for column in metric.columns)]
+    """The value of a metric over some results. Raises ValueError if two of them are of one question."""
+    counted = [one for one in _by_id(results).values() if _counts(metric, one)]
     if not counted:
         return Undefined(metric.name, f"there are no {metric.over}")
-    rows, strata = _rows(metric, counted)
-    value = float(_statistic(metric)(rows[None])[0])
+    drawn = _drawn(metric, counted)
+    n, value = len(counted), float(drawn.statistic(drawn.rows[None])[0])
     if np.isnan(value):
-        return Undefined(metric.name, f"it has no value over these {len(counted)} {metric.over}")
-    low, high = _interval(metric, rows, strata, value, seed)
-    return Figure(metric.name, value, low, high, len(counted), metric.over)
+        return Undefined(metric.name, f"it has no value over these {n} {metric.over}")
+    if why := _no_interval(metric, counted):
+        return Undefined(metric.name, why)
+    low, high = _interval(metric, drawn, value, seed)
+    return Figure(metric.name, value, low, high, n, metric.over)
 
 
 def compare(metric: Metric, before: Sequence[Result], after: Sequence[Result], seed: int = 0) -> Comparison | Undefined:
-    """How a metric changed, question by question (by their ids).
+    """How a metric changed over the questions that both runs have, by their ids.
 
-    The test is the paired randomisation test (Noreen, Computer-Intensive Methods for Testing Hypotheses, 1989; Yeh,
-    "More accurate tests for the statistical significance of result differences", COLING 2000): the two results of each
-    question are exchanged at random, and the change is compared with those that chance then makes.
+    A question counts in the run that the metric is defined for, so a wrong answer where the other run had none is not
+    lost. The test is the paired randomisation test (Noreen, Computer-Intensive Methods for Testing Hypotheses, 1989;
+    Yeh, "More accurate tests for the statistical significance of result differences", COLING 2000): the two results of
+    each question are exchanged at random, and the change is compared with those that chance then makes.
+    Raises ValueError if a run has two results of one question.
     """
     pairs = _pairs(metric, before, after)
     if not pairs:
         return Undefined(metric.name, f"there are no {metric.over} in both runs")
-    columns, statistic = len(metric.columns) + metric.macro, _statistic(metric)
-    first, strata = _rows(metric, [pair[0] for pair in pairs])
-    second, _ = _rows(metric, [pair[1] for pair in pairs])
-    both = np.concatenate([first, second], axis=1)
-    values = statistic(first[None])[0], statistic(second[None])[0]
+    first, second = (_drawn(metric, [_grouped(pair[0], pair[i]) for pair in pairs]) for i in (0, 1))
+    values = [float(one.statistic(one.rows[None])[0]) for one in (first, second)]
     if np.isnan(values).any():
         return Undefined(metric.name, f"it has no value over these {len(pairs)} {metric.over} in one of the runs")
+    if why := _no_interval(metric, [pair[0] for pair in pairs]):
+        return Undefined(metric.name, why)
+    columns, difference = len(metric.columns), values[1] - values[0]
 
     def change(rows: Floats) -> Floats:
-        return statistic(rows[..., columns:]) - statistic(rows[..., :columns])
+        return first.statistic(rows[..., columns:]) - first.statistic(rows[..., :columns])
 
-    found = float(values[1] - values[0])
-    if (first == second).all():
-        spread = _wilson(0.0, len(pairs))[1] * (metric.bounds[1] - metric.bounds[0]) if metric.bounds else 0.0
-        low, high = -spread, spread
-    else:
-        low, high = _bootstrap(both, strata, change, found, seed)
-    by_chance = np.concatenate([change(rows) for rows in _exchanged(both, columns, seed)])
+    both = _Drawn(np.concatenate([first.rows, second.rows], axis=1), first.strata, change)
+    low, high = _interval_of_change(metric, both, difference, seed)
+    by_chance = np.concatenate([change(rows) for rows in _exchanged(both.rows, seed)])
     by_chance = by_chance[~np.isnan(by_chance)]
-    worse = -1.0 if metric.better == "higher" else 1.0
-    slack = 1e-12 * max(1.0, abs(found))  # sums in another order
-    p_worse = _share(by_chance * worse >= found * worse - slack)
-    p_differs = _share(np.abs(by_chance) >= abs(found) - slack)
-    return Comparison(metric.name, float(values[0]), float(values[1]), found, low, high, p_worse, p_differs, len(pairs))
+    worse = -1 if metric.better == "higher" else 1
+    slack = 1e-12 * max(1.0, abs(difference))  # sums in another order
+    p_worse = _share(by_chance * worse >= difference * worse - slack)
+    p_differs = _share(np.abs(by_chance) >= abs(difference) - slack)
+    return Comparison(metric.name, values[0], values[1], difference, low, high, p_worse, p_differs, len(pairs))
+
+
+def _by_id(results: Sequence[Result]) -> dict[str, Result]:
+    """In the order of their ids."""
+    found = {one.id: one for one in sorted(results, key=lambda one: one.id)}
+    if len(found) < len(results):
+        ids = [one.id for one in results]
+        twice = next(id_ for id_ in found if ids.count(id_) > 1)
+        raise ValueError(f"there are two results of question {twice!r}; a question has one in a run")
+    return found
+
+
+def _counts(metric: Metric, result: Result) -> bool:
+    return all(column in result.values for column in metric.columns)
 
 
 def _pairs(metric: Metric, before: Sequence[Result], after: Sequence[Result]) -> list[tuple[Result, Result]]:
-    """The results of a question in both runs, where the metric is defined for one of them at least; for a mean, which
-    compares question with question, for both."""
-    earlier = {one.id: one for one in before}
-    enough = all if metric.statistic is mean else any
-    return [
-        (earlier[one.id], one)
-        for one in after
-        if one.id in earlier
-        and enough(all(column in side.values for column in metric.columns) for side in (earlier[one.id], one))
-    ]
+    """The results of a question in both runs, where the metric is defined for one of them at least."""
+    earlier, later = _by_id(before), _by_id(after)
+    pairs = [(earlier[id_], later[id_]) for id_ in earlier if id_ in later]
+    return [pair for pair in pairs if any(_counts(metric, one) for one in pair)]
 
 
-def _rows(metric: Metric, results: Sequence[Result]) -> tuple[Floats, Indices]:
-    """Values of shape (questions, columns), NaN where a result lacks one, and for each question the number of the group
-    that it is drawn within: one for all, but for macro averages."""
-    rows = np.array([[one.values.get(column, np.nan) for column in metric.columns] for one in results])
+def _grouped(first: Result, one: Result) -> Result:
+    """In the group of the question's first result, so that both are drawn together."""
+    return one if one.group == first.group else Result(one.id, first.group, one.values, one.detail)
+
+
+def _drawn(metric: Metric, results: Sequence[Result]) -> _Drawn:
+    """NaN where a result lacks a value. All are of one stratum, but for macro averages, where each group is one."""
+    strata = np.zeros(len(results), dtype=np.intp)
+    if metric.macro:
+        results = sorted(results, key=lambda one: one.group)
+        strata = np.unique([one.group for one in results], return_inverse=True)[1]
+    rows = np.array([[one.values.get(column, np.nan) for column in metric.columns] for one in results], dtype=float)
     rows[np.isnan(rows).any(axis=1)] = np.nan
-    if not metric.macro:
-        return rows, np.zeros(len(rows), dtype=np.intp)
-    _, strata, sizes = np.unique([one.group for one in results], return_inverse=True, return_counts=True)
-    weights = 1 / (len(sizes) * sizes[strata])
-    return np.column_stack([rows, weights]), strata
+    return _Drawn(rows, strata, _mean_of_means(strata) if metric.macro else metric.statistic)
 
 
-def _statistic(metric: Metric) -> Callable[[Floats], Floats]:
-    """Macro averages have their weights in a second column."""
-    return (lambda rows: (rows[..., 0] * rows[..., 1]).sum(-1)) if metric.macro else metric.statistic
+def _mean_of_means(strata: Indices) -> Statistic:
+    """The mean over strata, side by side, of each stratum's mean."""
+    starts = np.flatnonzero(np.diff(strata, prepend=-1))
+
+    def statistic(rows: Floats) -> Floats:
+        defined = ~np.isnan(rows[..., 0])
+        sums = np.add.reduceat(np.where(defined, rows[..., 0], 0), starts, axis=-1)
+        means = sums / np.maximum(counts := np.add.reduceat(defined, starts, axis=-1, dtype=float), 1)
+        with np.errstate(invalid="ignore"):
+            return means.sum(-1) / (counts > 0).sum(-1)  # type: ignore[no-any-return]
+
+    return statistic
 
 
-def _interval(metric: Metric, rows: Floats, strata: Indices, value: float, seed: int) -> tuple[float, float]:
-    if metric.bounds and not metric.macro and metric.statistic is mean and np.isin(rows, metric.bounds).all():
-        return _scaled_wilson(metric.bounds, value, len(rows))
-    drawn = _spread(rows, strata) if metric.macro else rows
-    low, high = _bootstrap(drawn, strata, _statistic(metric), value, seed)
+def _no_interval(metric: Metric, results: Sequence[Result]) -> str:
+    """Why nothing says how sure the figure is; empty where something does."""
+    if metric.macro:
+        names, sizes = np.unique([one.group for one in results], return_counts=True)
+        if (alone := names[sizes == 1]).size:
+            return f"{alone[0]} has one of these {metric.over} alone, which says nothing of its spread: ask more of it"
+    elif len(results) == 1 and not metric.bounds:
+        return f"one alone of {metric.over} says nothing of their spread: ask more"
+    return ""
+
+
+def _interval(metric: Metric, drawn: _Drawn, value: float, seed: int) -> tuple[float, float]:
     if not metric.bounds:
-        return low, high
-    if low == high:
-        return _scaled_wilson(metric.bounds, value, len(rows))
-    return max(low, metric.bounds[0]), min(high, metric.bounds[1])
+        return _bootstrap(metric, drawn, seed)
+    least, most = metric.bounds
+    if _is_share(metric, drawn.rows):
+        return wilson(value, len(drawn.rows), metric.bounds)
+    low, high = _bootstrap(metric, drawn, seed)
+    if high - low < _ALIKE * (most - least):
+        return wilson(value, _telling(drawn.rows, metric.statistic), metric.bounds)
+    return max(low, least), min(high, most)
 
 
-def _spread(rows: Floats, strata: Indices) -> Floats:
-    """Values moved away from their group's mean, so that draws from small groups vary as much as the groups do.
-
-    By the factor of Rao and Wu, "Resampling inference with complex survey data", JASA 83, 1988, for draws as large as
-    the group: sqrt(n / (n - 1)).
-    """
-    sizes = np.bincount(strata)
-    means = np.bincount(strata, rows[:, 0]) / sizes
-    factor = np.sqrt(sizes / np.maximum(sizes - 1, 1))
-    spread = means[strata] + (rows[:, 0] - means[strata]) * factor[strata]
-    return np.column_stack([spread, rows[:, 1:]])
-
-
-def _bootstrap(
-    rows: Floats, strata: Indices, statistic: Callable[[Floats], Floats], value: float, seed: int
-) -> tuple[float, float]:
-    """The BCa interval (Efron, "Better bootstrap confidence intervals", JASA 82, 1987) of a statistic."""
-    drawn = np.concatenate([statistic(rows[chosen]) for chosen in _draws(strata, seed)])
-    drawn = np.sort(drawn[~np.isnan(drawn)])
-    from scipy.special import ndtr, ndtri
-
-    below = ((drawn < value).sum() + (drawn <= value).sum()) / 2
-    bias = ndtri(np.clip(below, 1, len(drawn) - 1) / len(drawn))
-    acceleration = _acceleration(rows, statistic) if strata.max(initial=0) == 0 else 0.0
-    ends = ndtri([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    shares = ndtr(bias + (bias + ends) / (1 - acceleration * (bias + ends)))
-    low, high = np.quantile(drawn, shares)
-    return float(low), float(high)
+def _interval_of_change(metric: Metric, both: _Drawn, difference: float, seed: int) -> tuple[float, float]:
+    if not metric.bounds:
+        return _bootstrap(metric, both, seed)
+    columns, width = len(metric.columns), metric.bounds[1] - metric.bounds[0]
+    first, second = both.rows[:, :columns], both.rows[:, columns:]
+    differences = second[:, 0] - first[:, 0]
+    few = metric.statistic is mean and not metric.macro and np.count_nonzero(differences) < _FEW
+    if _is_share(metric, both.rows) or (few and not np.isnan(differences).any()):
+        return bonett_price(differences, width)
+    low, high = _bootstrap(metric, both, seed)
+    if high - low < _ALIKE * width:
+        n = min(_telling(first, metric.statistic), _telling(second, metric.statistic))
+        return bonett_price(np.full(n, difference), width)
+    return max(low, -width), min(high, width)
 
 
-def _draws(strata: Indices, seed: int) -> Iterator[Indices]:
-    """Questions drawn with replacement within their groups, `RESAMPLES` times: of shape (samples, questions)."""
-    random = np.random.default_rng(seed)
-    order = np.argsort(strata, kind="stable")
-    sizes = np.bincount(strata)
-    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    lengths = np.repeat(sizes, sizes)
-    for samples in _batches(RESAMPLES, len(strata)):
-        yield order[starts + (random.random((samples, len(strata))) * lengths).astype(np.intp)]
+def _is_share(metric: Metric, rows: Floats) -> bool:
+    bounds = np.array(metric.bounds or ())
+    return metric.statistic is mean and not metric.macro and bool(np.isin(rows, bounds).all())
 
 
-def _acceleration(rows: Floats, statistic: Callable[[Floats], Floats]) -> float:
-    """How fast the standard error changes with the value, by leaving each question out once."""
-    n = len(rows)
-    if not 2 < n <= _MOST_LEFT_OUT:
-        return 0.0
-    left_out: list[Floats] = []
-    done = 0
-    for samples in _batches(n, n):
-        kept = np.arange(n - 1)[None] + (np.arange(n - 1)[None] >= np.arange(done, done + samples)[:, None])
-        left_out.append(statistic(rows[kept]))
-        done += samples
-    without = np.concatenate(left_out)
-    away = np.nanmean(without) - without[~np.isnan(without)]
-    scale = (away**2).sum() ** 1.5
-    return float((away**3).sum() / (6 * scale)) if scale > 0 else 0.0
+def _telling(rows: Floats, statistic: Statistic) -> int:
+    """How many questions have a value of their own; an answer without citations says nothing of citations."""
+    return int((~np.isnan(statistic(rows[:, None]))).sum()) or len(rows)
 
 
-def _exchanged(both: Floats, columns: int, seed: int) -> Iterator[Floats]:
+def _bootstrap(metric: Metric, drawn: _Drawn, seed: int) -> tuple[float, float]:
+    rows = drawn.rows
+    if len(rows) == 1:  # of a bounded metric, whose interval is widened then
+        value = float(drawn.statistic(rows[None])[0])
+        return value, value
+    if metric.macro:
+        rows = np.column_stack([spread(column, drawn.strata) for column in rows.T])
+    return bca(rows, drawn.strata, drawn.statistic, seed)
+
+
+def _exchanged(both: Floats, seed: int) -> Iterator[Floats]:
     """Both runs' rows side by side, (samples, questions, 2 * columns), those of a question exchanged or not."""
     random = np.random.default_rng(seed)
+    columns = both.shape[1] // 2
     turned = np.concatenate([both[:, columns:], both[:, :columns]], axis=1)
-    for samples in _batches(PERMUTATIONS, both.size):
-        yield np.where(random.random((samples, len(both), 1)) < 0.5, turned, both)
+    for samples in batches(PERMUTATIONS, both.size):
+        yield np.where(random.integers(0, 2, (samples, len(both), 1), dtype=np.bool_), turned, both)
 
 
 def _share(found: NDArray[np.bool_]) -> float:
     """With what was found counted in, so that none is 0 (Davison and Hinkley, Bootstrap Methods, 1997, 4.3)."""
     return float((found.sum() + 1) / (len(found) + 1))
-
-
-def _scaled_wilson(bounds: tuple[float, float], value: float, n: int) -> tuple[float, float]:
-    least, most = bounds
-    low, high = _wilson((value - least) / (most - least), n)
-    return least + low * (most - least), least + high * (most - least)
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927."""
-    from scipy.special import ndtri
-
-    z2 = float(ndtri((1 + LEVEL) / 2)) ** 2
-    middle, half = share + z2 / (2 * n), (z2 * (share * (1 - share) / n + z2 / (4 * n * n))) ** 0.5
-    return max(0.0, (middle - half) / (1 + z2 / n)), min(1.0, (middle + half) / (1 + z2 / n))
-
-
-def _batches(count: int, size: int) -> Iterator[int]:
-    """`count` in parts, each small enough that a part of rows of `size` fits."""
-    part = max(1, _AT_ONCE // max(1, size))
-    for start in range(0, count, part):
-        yield min(part, count - start)

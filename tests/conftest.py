@@ -22,7 +22,7 @@ for _name in [name for name in os.environ if name.startswith("REFDESK_") and "__
 
 def pytest_configure(config: pytest.Config) -> None:
     """Loads the files beside this one by their paths: tests are no package, so `pytest_plugins` cannot name them."""
-    for name in ("fixtures_llm", "real_servers"):
+    for name in ("fixtures_llm", "fixtures_reranker", "real_servers"):
         file = Path(__file__).parent / f"{name}.py"
         if not file.exists() or config.pluginmanager.has_plugin(name):
             continue

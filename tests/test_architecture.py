@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "ingest": {"ingest", "assistant"},
     "finetune": {"finetune", "assistant"},
     "eval": {"eval", "assistant", "ingest"},
-    "app": {"app", "assistant", "ingest"},
+    "app": {"app", "assistant", "ingest", "eval"},
 }
 MODULES = sorted(file for package in MAY_IMPORT for file in (ROOT / package).rglob("*.py"))
 VAGUE = {"utils", "util", "helpers", "helper", "base", "manager", "common", "misc", "factory", "registry", "core"}

@@ -47,7 +47,8 @@ def load_sentence_transformer(folder: Path, device: str) -> Any:
         ) from error
 
 
-def hub_folder(name: str) -> Path:
+def hub_folder(name: str, setting: str = "embedder.model") -> Path:
+    """The folder of a model on the hub, or in its cache; raises ModelNotFound, which says what `setting` names it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -55,6 +56,6 @@ def hub_folder(name: str) -> Path:
         return Path(snapshot_download(name, ignore_patterns=["onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot"]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ModelNotFound(
-            f"The embedder {name!r} is not a folder here, and the hub did not give it: {error}. Check the name "
-            f"`embedder.model` in refdesk.toml; {MINILM!r} always works."
+            f"The model {name!r} is not a folder here, and the hub did not give it: {error}. Check the name "
+            f"`{setting}` in refdesk.toml; as an embedder, {MINILM!r} always works."
         ) from error

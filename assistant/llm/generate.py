@@ -41,7 +41,7 @@ def probe(settings: LLMSettings) -> str:
         models = [entry["id"] for entry in json.loads(body)["data"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LLMGarbage(
-            f"{settings.url}/models is not the list of models of an OpenAI-compatible server: {_excerpt(body)}. {START}"
+            f"{settings.url}/models is not the list of models of an OpenAI-compatible server: {excerpt(body)}. {START}"
         ) from error
     names = [model for model in models if isinstance(model, str) and model]
     if not names:
@@ -62,11 +62,11 @@ def _get_models(settings: LLMSettings) -> Iterator[str]:
             if not response.is_success:
                 raise LLMUnavailable(
                     f"The LLM server at {settings.url} refused to list its models: HTTP {response.status_code}, "
-                    f"{_excerpt(response.text)}. {_advice(response.status_code)}"
+                    f"{excerpt(response.text)}. {advice(response.status_code)}"
                 )
             yield response.text
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise _lost(settings.url, error) from error
+        raise lost(settings.url, error) from error
 
 
 def stream(messages: Sequence[dict[str, str]], settings: LLMSettings, model: str) -> Iterator[str]:
@@ -111,11 +111,11 @@ def _complete(
                 break
     except openai.APIStatusError as error:
         raise LLMUnavailable(
-            f"The LLM server at {url} refused the question: HTTP {error.status_code}, {_excerpt(error.message)}. "
-            f"{_advice(error.status_code)}"
+            f"The LLM server at {url} refused the question: HTTP {error.status_code}, {excerpt(error.message)}. "
+            f"{advice(error.status_code)}"
         ) from error
     except (openai.APIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-        raise _lost(url, error.__cause__ or error) from error
+        raise lost(url, error.__cause__ or error) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or JSON without end of depth
         raise LLMGarbage(f"The server at {url} sent a stream that is not JSON: {_reason(error)}.") from error
     if said and not finished:
@@ -134,15 +134,16 @@ def _read(event: Any, url: str) -> tuple[str, bool]:
         content, reason = event.choices[0].delta.content, event.choices[0].finish_reason
     except (AttributeError, TypeError, LookupError) as error:
         raise LLMGarbage(
-            f"The server at {url} sent an event without `choices[0].delta`: {_excerpt(str(event))}."
+            f"The server at {url} sent an event without `choices[0].delta`: {excerpt(str(event))}."
         ) from error
     if not isinstance(content, str | None):
-        raise LLMGarbage(f"The server at {url} sent an event whose text is no text: {_excerpt(str(event))}.")
+        raise LLMGarbage(f"The server at {url} sent an event whose text is no text: {excerpt(str(event))}.")
     # JSON can spell half of a surrogate pair ("\ud800"), which is no character and cannot be embedded or printed.
     return (content or "").encode(errors="replace").decode(), reason is not None
 
 
-def _lost(url: str, error: BaseException) -> LLMUnavailable:
+def lost(url: str, error: BaseException) -> LLMUnavailable:
+    """What to say of a request that got no answer, or not all of it."""
     import httpx2
 
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
@@ -152,7 +153,8 @@ def _lost(url: str, error: BaseException) -> LLMUnavailable:
     return LLMUnavailable(f"The LLM server at {url} broke off: {_reason(error)}. {START}")
 
 
-def _advice(status: int) -> str:
+def advice(status: int) -> str:
+    """What to do about an HTTP error."""
     if status in (401, 403):
         return "Set the key that it wants as REFDESK_LLM__API_KEY."
     if status == 404:
@@ -164,6 +166,7 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _excerpt(text: str) -> str:
+def excerpt(text: str) -> str:
+    """The beginning of what a server sent, on one line, for a message."""
     line = " ".join(text[:400].split())
     return repr(line if len(line) <= 120 else line[:117] + "...") if line else "nothing"

@@ -47,14 +47,15 @@ def messages(
             f"{limits.context_tokens:,} tokens. Ask a shorter one, or raise REFDESK_LLM__CONTEXT_TOKENS."
         )
     room = min(room, _CHARACTERS_A_TOKEN * limits.evidence_tokens)
-    shown, task = _whole(passages), WRITE
+    shown, task = whole(passages), WRITE
     if len(shown) > room:
         shown, task = _best(passages, ranked, room), COPY
     asked = f"Question: {question.strip()}\n\n{shown}\n\n{task}"
     return [{"role": "system", "content": RULES}, {"role": "user", "content": asked}]
 
 
-def _whole(passages: Sequence[Passage]) -> str:
+def whole(passages: Sequence[Passage]) -> str:
+    """The passages, each below its number, title and headings."""
     return "Passages:\n\n" + "\n\n".join(f"{_head(passage)}\n{passage.text.strip()}" for passage in passages)
 
 

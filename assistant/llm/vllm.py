@@ -40,15 +40,17 @@ def command(settings: LLMSettings, report: Callable[[str], None]) -> tuple[list[
     host, port = _address(settings.url)
     python = _interpreter(settings.python)
     build = _build(python)
-    model = _model(settings.model, report)
+    model = place(settings.model, report)
     line = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", settings.model]
     line += ["--host", host, "--port", str(port), "--max-model-len", str(settings.context_tokens)]
     environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "VLLM_HOST_IP": "127.0.0.1"}
     if Path(model).is_dir():
         environment["HF_HUB_OFFLINE"] = "1"
     if build == "cpu":
-        line += ["--dtype", "bfloat16", "--enforce-eager"]
+        line += ["--enforce-eager"]
         environment = {**_CPU_ENVIRONMENT, **environment}
+    precision = "bf16" if settings.precision == "auto" and build == "cpu" else settings.precision
+    line += ["--dtype", {"auto": "auto", "bf16": "bfloat16", "f32": "float32"}[precision]]
     return line, environment
 
 
@@ -93,8 +95,11 @@ def _build(python: str) -> str:
     return build
 
 
-def _model(name: str, report: Callable[[str], None]) -> str:
-    """The folder of a model that is on this machine, else the name, which vLLM looks up at its hub."""
+def place(name: str, report: Callable[[str], None] = lambda message: None) -> str:
+    """The folder of a model that is on this machine, else the name, which vLLM and transformers look up at the hub.
+
+    Makes the default model ready first, about which `report` is told. Raises ModelNotFound for a folder that is not.
+    """
     if name == smollm2.NAME:
         return str(smollm2.folder(report))
     folder = Path(name).expanduser()

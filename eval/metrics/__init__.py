@@ -1,1 +1,1 @@
-"""How good an answer is: a module for each family of metrics. They compare texts and numbers, and ask nobody."""
+"""What can be measured of answers and rankings: a module for each family. They compare, and ask nobody."""

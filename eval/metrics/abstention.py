@@ -6,8 +6,6 @@ answer. To a question that the library cannot answer, every answer is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eval.metric import Metric
@@ -20,14 +18,6 @@ if TYPE_CHECKING:
 
 NEVER = -1.0
 """The confidence of a question that gets no answer at any threshold: below all others."""
-
-
-@dataclass(frozen=True, slots=True)
-class RiskCoverage:
-    """Points of a risk-coverage curve, one for each number of answered questions: shares from 0 to 1."""
-
-    coverage: tuple[float, ...]
-    risk: tuple[float, ...]
 
 
 def is_right(text: str, question: Question) -> bool:
@@ -58,28 +48,17 @@ def risks(confidence: Floats, wrong: Floats) -> Floats:
 
 
 def risk_coverage_area(rows: Floats) -> Floats:
-    """The mean risk over all coverages (AURC), 0 to 1, from rows of (confidence, 1 if wrong).
+    """The mean risk over all coverages (AURC), 0 to 1, from rows of (confidence, 1 if right).
 
     Geifman and El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017; El-Yaniv and Wiener, "On
     the foundations of noise-free selective classification", JMLR 11, 2010.
     """
     import numpy as np
 
-    found = risks(rows[..., 0], rows[..., 1])
+    found = risks(rows[..., 0], 1 - rows[..., 1])
     known = ~np.isnan(found)
     with np.errstate(invalid="ignore"):
         return np.where(known, found, 0).sum(-1) / known.sum(-1)  # type: ignore[no-any-return]
-
-
-def risk_coverage(confidence: Sequence[float], wrong: Sequence[float]) -> RiskCoverage:
-    """The curve. Raises ValueError where there are no questions."""
-    import numpy as np
-
-    if not confidence:
-        raise ValueError("A risk-coverage curve needs at least one question with a confidence.")
-    found = risks(np.array([confidence], dtype=float), np.array([wrong], dtype=float))[0]
-    n = len(confidence)
-    return RiskCoverage(tuple((i + 1) / n for i in range(n)), tuple(map(float, found)))
 
 
 METRICS = (
@@ -90,7 +69,7 @@ METRICS = (
     Metric(
         "risk_coverage_area",
         "mean share of wrong answers, over all thresholds of confidence (AURC)",
-        ("curve_confidence", "curve_wrong"),
+        ("confidence", "correct"),
         better="lower",
         statistic=risk_coverage_area,
         over="questions with a confidence",
@@ -104,8 +83,8 @@ def abstention_values(
     """What one answer adds to the metrics, by column.
 
     `text` is the answer without its markers, `drafted` what it would have been without a threshold: the same where it
-    was answered, None where even then there is none. For the curve such a question counts as wrong, and as the last
-    one to be answered. `confidence` is None where the system has none.
+    was answered, None where even then there is none. For the risk-coverage curve such a question counts as wrong, and
+    as the last one to be answered. `confidence` is None where the system has none.
     """
     right = answered and is_right(text, question)
     values = {"accurate": float(right or not (answered or question.answerable))}
@@ -116,6 +95,6 @@ def abstention_values(
     else:
         values["refused"] = float(not answered)
     if confidence is not None:
-        values["curve_confidence"] = NEVER if drafted is None else confidence
-        values["curve_wrong"] = float(drafted is None or not is_right(drafted, question))
+        values["confidence"] = NEVER if drafted is None else confidence
+        values["correct"] = float(drafted is not None and is_right(drafted, question))
     return values

@@ -59,7 +59,7 @@ class About:
 
     def differences(self, other: About) -> list[str]:
         """What is not the same, in words."""
-        mine, theirs = _flat(asdict(self)), _flat(asdict(other))
+        mine, theirs = flat(asdict(self)), flat(asdict(other))
         return [
             f"{key}: {mine.get(key, 'nothing')} here, {theirs.get(key, 'nothing')} there"
             for key in sorted(mine.keys() | theirs.keys())
@@ -112,8 +112,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested objects as one, with dots in its keys: {"search": {"k": 6}} is {"search.k": 6}."""
     if not isinstance(value, dict) or not value:
         return {prefix: value}
-    parts = (_flat(inner, f"{prefix}.{key}" if prefix else str(key)) for key, inner in value.items())
+    parts = (flat(inner, f"{prefix}.{key}" if prefix else str(key)) for key, inner in value.items())
     return {key: inner for part in parts for key, inner in part.items()}

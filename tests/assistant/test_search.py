@@ -112,8 +112,10 @@ def test_what_is_no_text_is_refused(desk: Assistant) -> None:
 
 
 def test_an_unknown_stage_is_refused(desk: Assistant) -> None:
-    with pytest.raises(ValueError, match="lexical, dense or fused"):
-        find(desk, QUESTION, "reranked")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="lexical, dense, fused or reranked"):
+        find(desk, QUESTION, "best")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"needs a reranker.*search\.reranker"):
+        find(desk, QUESTION, "reranked")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""How likely a language model finds the right answer, after what it was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import TemplateLM
+
+
+def answer_likelihood(model: TemplateLM, told: Sequence[dict[str, str]], answer: str) -> dict[str, float]:
+    """The columns of perplexity: minus the log-likelihood of `answer` in nats, and its tokens.
+
+    The prompt is what the chat template makes of `told`, up to where the model's own words begin. Raises LLMError.
+    """
+    prompt = model.apply_chat_template(list(told), add_generation_prompt=True)
+    (likelihood,) = log_likelihoods(model, [(prompt, answer)])
+    _, tokens = model._encode_pair(prompt, answer)
+    return {"nats": -likelihood, "answer_tokens": float(len(tokens))}
+
+
+def log_likelihoods(model: TemplateLM, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """The log-likelihood, in nats, of each continuation after its context."""
+    from lm_eval.api.instance import Instance
+
+    asked: list[Any] = [Instance("loglikelihood", {}, pair, number) for number, pair in enumerate(pairs)]
+    return [float(likelihood) for likelihood, _ in model.loglikelihood(asked)]

@@ -1,0 +1,122 @@
+"""One evaluation of answers from beginning to end: what can be measured here, the questions, the run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.errors import LLMError, ModelNotFound
+from assistant.llm.generate import probe
+from eval.answers.ask import Instruments, ask_all, require_documents
+from eval.answers.judge import Judge
+from eval.answers.likelihood import log_likelihoods
+from eval.answers.systems import NAMES, open_systems
+from eval.progress import Progress
+from eval.questions import Question, read_questions
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import TemplateLM
+
+    from assistant.settings import LLMSettings, Settings
+    from eval.metrics.overlap import Meteor
+    from eval.runs.run import Record
+
+
+def measure(
+    file: Path,
+    library: Path,
+    settings: Settings,
+    names: Sequence[str],
+    progress: Progress,
+    *,
+    split: str | None = None,
+    judge: str = "",
+    out: Path | None = None,
+) -> Record:
+    """Puts the questions of a file to the systems of those names, and returns the run, finished.
+
+    Without names it is all of `NAMES`, of which those that need a language model are left out where no server answers;
+    the run's notes say so. `judge` is the URL of a server whose model judges. Raises ValueError for a malformed file,
+    documents that the library lacks and unknown names; LLMError where a server that is needed fails; RunError.
+    """
+    from assistant import Assistant
+    from assistant.library import Library
+    from eval.runs.about import About, Data, library_of
+    from eval.runs.run import begin, run_folder
+
+    questions = _of_split(read_questions(file), split, file)
+    if unknown := [name for name in names if name not in NAMES]:
+        raise ValueError(f"There is no system {unknown[0]!r}; there are: {', '.join(NAMES)}.")
+    assistant = Assistant.open(library, settings)
+    require_documents(questions, assistant)
+    notes: list[str] = []
+    names, model = _possible(names, settings.llm, notes)
+    instruments = _instruments(settings.llm, model, judge, notes)
+    systems = open_systems(names, assistant, settings, Library.open(library).made_with[1], model)
+    about = About.of(
+        "answers",
+        Data(file.stem + (f" {split}" if split else ""), hashlib.sha256(file.read_bytes()).hexdigest(), len(questions)),
+        {one.name: {**one.settings, "measured": instruments.settings} for one in systems},
+        library=library_of(assistant),
+    )
+    folder = out or run_folder(Path(settings.eval.runs), about)
+    with begin(folder, about, notes, cached=settings.llm.temperature == 0) as run:
+        ask_all(questions, systems, run, assistant, instruments, progress)
+        return run.finish()
+
+
+def _of_split(questions: list[Question], split: str | None, file: Path) -> list[Question]:
+    chosen = [one for one in questions if split in (None, one.split)]
+    if not chosen:
+        raise ValueError(f"{file} holds no question of the split {split!r}.")
+    return chosen
+
+
+def _possible(names: Sequence[str], limits: LLMSettings, notes: list[str]) -> tuple[list[str], str]:
+    """The systems that can be asked here, and the language model: "" where none is needed."""
+    if names and not set(names) - {"extract"}:
+        return list(names), ""
+    try:
+        model = probe(limits)
+    except LLMError as error:
+        if names:
+            raise
+        notes.append(f"Only extract was asked: generate and closed-book need a language model. {error}")
+        return ["extract"], ""
+    return list(dict.fromkeys(names or NAMES)), model
+
+
+def _instruments(limits: LLMSettings, model: str, judge: str, notes: list[str]) -> Instruments:
+    return Instruments(_meteor(notes), _probabilities(limits, notes) if model else None, _judge(limits, judge))
+
+
+def _meteor(notes: list[str]) -> Meteor | None:
+    from eval.metrics.overlap import Meteor
+
+    try:
+        return Meteor.open()
+    except ValueError as error:
+        notes.append(f"METEOR is not measured: {error}")
+        return None
+
+
+def _probabilities(limits: LLMSettings, notes: list[str]) -> TemplateLM | None:
+    """The served model, if its server tells how likely it finds a text."""
+    from eval.harness.served import ServedModel
+
+    try:
+        model = ServedModel(limits)
+        log_likelihoods(model, [("Yes or no?", " Yes, it is.")])
+    except (LLMError, ModelNotFound) as error:
+        notes.append(f"Perplexity is not measured: {error}")
+        return None
+    return model
+
+
+def _judge(limits: LLMSettings, url: str) -> Judge | None:
+    if not url:
+        return None
+    elsewhere = limits.model_copy(update={"url": url})
+    return Judge(elsewhere, probe(elsewhere))

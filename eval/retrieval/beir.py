@@ -1,0 +1,104 @@
+"""A BEIR folder: what its files say, and a library that holds its corpus, indexed as Refdesk indexes.
+
+The format is that of Thakur et al., "BEIR: A heterogeneous benchmark for zero-shot evaluation of information retrieval
+models", NeurIPS 2021: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.types import PUBLIC, Document, Item
+from ingest.split import split
+from ingest.structure import sections_of
+
+if TYPE_CHECKING:
+    from assistant.embed import Embedder
+    from assistant.library import Library
+    from eval.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """That a person found `document` relevant for `query`: 0 is not, more is more."""
+
+    query: str
+    document: str
+    relevance: int
+
+
+def read_documents(folder: Path) -> Iterator[Document]:
+    """The documents of `corpus.jsonl`, keyed by `_id`. One without text has its title as text."""
+    for where, row in _rows(folder / "corpus.jsonl"):
+        key, title, text = (_field(where, row, name) for name in ("_id", "title", "text"))
+        text = text if text.strip() else title
+        revision = hashlib.sha256(f"{title}\0{text}".encode()).hexdigest()[:16]
+        yield Document("", key, revision, title, "", "beir", text, sections_of(text, title))
+
+
+def read_queries(folder: Path) -> dict[str, str]:
+    """The texts of `queries.jsonl` by `_id`."""
+    rows = _rows(folder / "queries.jsonl")
+    return {_field(where, row, "_id"): _field(where, row, "text") for where, row in rows}
+
+
+def read_judgements(folder: Path, split_name: str) -> list[Judgement]:
+    """The rows of `qrels/<split_name>.tsv`. Raises ValueError that names the splits there are, or a wrong line."""
+    file = folder / "qrels" / f"{split_name}.tsv"
+    if not file.exists():
+        found = sorted(path.stem for path in file.parent.glob("*.tsv"))
+        raise ValueError(f"There is no split {split_name!r} in {file.parent}; found: {', '.join(found) or 'none'}.")
+    judged = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        parts = line.split("\t")
+        if len(parts) == 3 and parts[2].lstrip("-").isdigit():
+            judged.append(Judgement(parts[0], parts[1], int(parts[2])))
+        elif number > 1 and line.strip():  # the first line names the columns
+            raise ValueError(f"{file}, line {number}: expected query-id, corpus-id and score, found {line[:80]!r}.")
+    return judged
+
+
+def index_corpus(folder: Path, library: Library, embedder: Embedder, progress: Progress) -> str:
+    """Makes a library hold the corpus, one document each, and returns the name of its source."""
+    found = list(read_documents(folder))
+    with library.writer(embedder) as writer:
+        source = writer.source_name(str(folder.resolve()), folder.name)
+        vanished = set(writer.known(source))
+        for done, one in enumerate(found, start=1):
+            document = replace(one, source=source)
+            writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
+            writer.record(Item(source, document.key, "indexed", revision=document.revision), PUBLIC)
+            vanished.discard(document.key)
+            progress(done, len(found), "documents indexed")
+        for key in vanished:
+            writer.remove(source, key)
+        writer.publish()
+    return source
+
+
+def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place for messages, object) of each line of a JSON Lines file."""
+    if not file.exists():
+        raise ValueError(f"{file} is missing; a BEIR folder has corpus.jsonl, queries.jsonl and qrels/<split>.tsv.")
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            where = f"{file}, line {number}"
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{where}: not JSON ({error}).") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"{where}: expected an object, found {line[:80]!r}.")
+            yield where, row
+
+
+def _field(where: str, row: dict[str, Any], name: str) -> str:
+    value = row.get(name, "" if name == "title" else None)
+    if not isinstance(value, str):
+        raise ValueError(f"{where}: {name!r} must be a text, found {value!r}.")
+    return value

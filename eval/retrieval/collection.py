@@ -1,0 +1,81 @@
+"""The documents that are searched: a library's, or a BEIR corpus that was indexed into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant import Assistant
+from assistant.embed import open_embedder
+from assistant.library import Library
+from assistant.library.view import ANY, Filter
+from eval.retrieval.baselines import Text
+from eval.retrieval.beir import index_corpus
+from eval.runs.about import library_of
+
+if TYPE_CHECKING:
+    from assistant.embed import Embedder
+    from assistant.library.view import DocumentSummary, View
+    from assistant.settings import Settings
+    from eval.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """`documents` of a library as everybody may see them. `wanted` is what a search for them passes over others with;
+    `library` is what `eval.runs.about.library_of` says."""
+
+    view: View
+    embedder: Embedder
+    documents: tuple[DocumentSummary, ...]
+    wanted: Filter
+    library: dict[str, Any]
+
+    def texts(self) -> list[Text]:
+        """Title and text of every document."""
+        found = []
+        for one in self.documents:
+            document = self.view.document(one.source, one.key)
+            assert document  # a view stays as it is
+            found.append(Text(one.key, f"{one.title}\n\n{document.text}" if one.title else document.text))
+        return found
+
+
+@contextmanager
+def indexed(folder: Path, library: Path, settings: Settings, progress: Progress) -> Iterator[Collection]:
+    """The corpus of a BEIR folder, which a library in the folder `library` holds afterwards.
+
+    Raises ValueError for a corpus that does not hold what it should, and LibraryError as `Library` does.
+    """
+    embedder = open_embedder(settings.embedder, Library.fingerprint_at(library))
+    made = Library.open_or_create(library, embedder)
+    source = index_corpus(folder, made, embedder, progress)
+    with made.view() as view:
+        every = view.summaries()
+        documents = [one for one in every if one.source == source]
+        wanted = ANY if documents == every else Filter(sources=(source,))
+        yield _collection(view, made, embedder, settings, documents, wanted)
+
+
+@contextmanager
+def opened(library: Path, settings: Settings) -> Iterator[Collection]:
+    """All documents of a library that is there. Raises LibraryError as `Library.open` does."""
+    found = Library.open(library, settings.search.device)
+    embedder = open_embedder(settings.embedder, found.made_with[1])
+    with found.view() as view:
+        yield _collection(view, found, embedder, settings, view.summaries(), ANY)
+
+
+def _collection(
+    view: View,
+    library: Library,
+    embedder: Embedder,
+    settings: Settings,
+    documents: Sequence[DocumentSummary],
+    wanted: Filter,
+) -> Collection:
+    said = library_of(Assistant(library, embedder, settings))
+    return Collection(view, embedder, tuple(documents), wanted, said)

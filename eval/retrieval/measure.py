@@ -1,0 +1,110 @@
+"""Each query by each system, into a run, and what the last stage gains over the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.rerank import open_reranker
+from eval.metric import Result
+from eval.metrics.ranking import METRICS, ranking_values
+from eval.retrieval.baselines import baselines
+from eval.retrieval.stages import stages
+from eval.retrieval.vectors import Vectors
+from eval.runs.about import About, Data, content_hash
+from eval.runs.run import begin, run_folder
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+    from eval.progress import Progress
+    from eval.retrieval.collection import Collection
+    from eval.retrieval.queries import Query
+    from eval.retrieval.stages import System
+    from eval.runs.run import Record, Run
+    from eval.statistics import Comparison, Undefined
+
+KIND = "retrieval"
+_SHOWN = 10
+"""Documents of a ranking that a result names."""
+
+
+def measure(
+    name: str,
+    queries: Sequence[Query],
+    collection: Collection,
+    settings: Settings,
+    progress: Progress,
+    *,
+    notes: Sequence[str] = (),
+    with_baselines: bool = True,
+    out: Path | None = None,
+) -> Record:
+    """The run of all queries by all systems, in the folder `out` or one below `eval.runs` of the settings.
+
+    `name` is what the queries are called in it, `notes` what was left out of them. Raises RunError as `begin` does, and
+    ModelNotFound or SettingsError for a reranker that cannot be used.
+    """
+    reranker = open_reranker(settings.search)
+    left_out = [] if reranker else ["The stage reranked is left out: `search.reranker` names no cross-encoder."]
+    left_out += [] if with_baselines else ["LlamaIndex and LangChain are left out, as was asked (--no-baselines)."]
+    with closing(Vectors(settings.embedder.model)) if with_baselines else nullcontext() as vectors:
+        systems = stages(collection.view, collection.embedder, settings.search, reranker, collection.wanted)
+        systems += baselines(collection.texts, vectors) if vectors else []
+        contents = {query.id: asdict(query) for query in queries}
+        data = Data(name, content_hash(contents), len(queries))
+        made_of = {system.name: system.settings for system in systems}
+        about = About.of(KIND, data, made_of, library=collection.library)
+        titles = {document.key: document.title for document in collection.documents}
+        with begin(out or run_folder(Path(settings.eval.runs), about), about, [*notes, *left_out]) as run:
+            for system in systems:
+                _rank(system, {query.id: query for query in queries}, contents, titles, run, progress)
+            return run.finish()
+
+
+def _rank(
+    system: System,
+    queries: Mapping[str, Query],
+    contents: Mapping[str, Any],
+    titles: Mapping[str, str],
+    run: Run,
+    progress: Progress,
+) -> None:
+    """Adds the results that are missing; a system that has them all is not opened."""
+    todo = run.todo(system.name, contents)
+    if not todo:
+        return
+    rank = system.open(progress)
+    for done, id_ in enumerate(todo, start=1):
+        run.add(system.name, _result(queries[id_], rank(queries[id_].text), titles))
+        progress(done, len(todo), f"queries, {system.name}")
+
+
+def _result(query: Query, ranked: Sequence[str], titles: Mapping[str, str]) -> Result:
+    ranks = {key: rank for rank, key in enumerate(ranked, start=1)}
+    detail = {
+        "question": query.text,
+        "wording": query.wording,
+        "sources": list(query.sources),
+        "kinds": list(query.kinds),
+        "relevant": [
+            {"key": key, "title": titles[key], "relevance": degree, "rank": ranks.get(key)}
+            for key, degree in query.relevant.items()
+        ],
+        "found": [{"key": key, "title": titles[key]} for key in ranked[:_SHOWN]],
+    }
+    return Result(query.id, query.group, ranking_values(query.relevant, ranked, query.wording), detail)
+
+
+def gains(record: Record) -> dict[str, list[Comparison | Undefined]]:
+    """What the stage that the assistant uses gains over each other system of the run, in every metric."""
+    from eval.statistics import compare
+
+    ours = record.results["reranked" if "reranked" in record.results else "fused"]
+    return {
+        other: [compare(metric, results, ours, record.about.seed) for metric in METRICS]
+        for other, results in record.results.items()
+        if results is not ours
+    }

@@ -1,0 +1,74 @@
+"""The systems that are measured, and Refdesk's stages as such: lexical is BM25 alone, dense the vectors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from assistant.library.view import Filter, View
+from assistant.search import search
+from assistant.types import Stage
+from eval.metrics.ranking import DEPTH
+from eval.progress import Progress
+
+if TYPE_CHECKING:
+    from assistant.embed import Embedder
+    from assistant.rerank import Reranker
+    from assistant.settings import SearchSettings
+
+Ranker = Callable[[str], list[str]]
+"""From a question to the keys of the first `DEPTH` documents, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A way of searching. `settings` is what its rankings depend on, as JSON says it; `open` makes what it needs."""
+
+    name: str
+    settings: dict[str, Any]
+    open: Callable[[Progress], Ranker]
+
+
+def stages(
+    view: View, embedder: Embedder, settings: SearchSettings, reranker: Reranker | None, wanted: Filter
+) -> list[System]:
+    """Each stage of a search among `wanted`; `reranked` where there is a reranker. They work while the view is open."""
+    dense = {"embedder": embedder.fingerprint, "device": settings.device}
+    fused = {**dense, "candidates": settings.candidates, "rrf_k": settings.rrf_k}
+    made_of: dict[Stage, dict[str, Any]] = {"lexical": {}, "dense": dense, "fused": fused}
+    if reranker:
+        read = {"reranker": reranker.name, "fingerprint": reranker.fingerprint, "rerank": settings.rerank}
+        made_of["reranked"] = {**fused, **read}
+
+    def ranker(stage: Stage) -> Ranker:
+        first = max(settings.k, settings.candidates)
+
+        def keys(question: str, k: int) -> list[str]:
+            # Behind the first passages stand those of a fused search, so the reranker need not read twice.
+            by = "fused" if stage == "reranked" and k > first else stage
+            found = search(view, embedder, question, settings, k=k, stage=by, wanted=wanted, reranker=reranker)
+            return [passage.key for passage in found]
+
+        return lambda question: first_documents(lambda k: keys(question, k), first)
+
+    return [
+        System(stage, given, lambda progress, stage=stage: ranker(stage))  # type: ignore[misc]
+        for stage, given in made_of.items()
+    ]
+
+
+def first_documents(search_for: Callable[[int], Sequence[str]], k: int) -> list[str]:
+    """The first `DEPTH` documents of a search that gives the document of each of the `k` best chunks.
+
+    A document is as good as its best chunk. Where the chunks are of too few documents, more are asked for; what was
+    found first stays in front, so that the first ranks are those of an ordinary search.
+    """
+    found: dict[str, None] = {}
+    while True:
+        keys = search_for(k)
+        found |= dict.fromkeys(keys)
+        if len(found) >= DEPTH or len(keys) < k:
+            return list(islice(found, DEPTH))
+        k *= 2

@@ -1,0 +1,32 @@
+"""The report of a run: report.md and report.html in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eval.kinds import metrics_of
+from eval.metric import Metric
+from eval.runs.figures import figures_of
+from eval.runs.html import html
+from eval.runs.markdown import markdown
+from eval.runs.plots import plots
+from eval.runs.sections import lead_of, sections, title_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from eval.runs.run import Record
+
+MARKDOWN, HTML = "report.md", "report.html"
+
+
+def write(record: Record, metrics: Sequence[Metric] | None = None) -> Path:
+    """Writes both, in the metrics of the run's kind (or `metrics`); returns the HTML file."""
+    metrics = metrics_of(record.about) if metrics is None else metrics
+    figures = figures_of(record, metrics)
+    said = sections(record, figures, metrics, plots(record, figures, metrics))
+    head = title_of(record.about), lead_of(record.about, record.created, record.finished)
+    for name, text in ((MARKDOWN, markdown(*head, said)), (HTML, html(*head, said))):
+        (record.folder / name).write_text(text, encoding="utf-8")
+    return record.folder / HTML

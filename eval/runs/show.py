@@ -1,0 +1,57 @@
+"""What a command of `refdesk eval` prints: the figures of a run, and where the rest of it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from eval.kinds import metrics_of
+from eval.metric import Metric
+from eval.runs.figures import figures_of
+from eval.runs.report import HTML
+from eval.runs.sections import Table, figures_table, lead_of, title_of
+
+if TYPE_CHECKING:
+    from eval.runs.run import Record
+
+_WIDTH_OF_A_FILE = 240
+"""Where there is no terminal that says how wide it is, lines are as long as they need to be."""
+
+
+def print_figures(record: Record, as_json: bool = False, metrics: Sequence[Metric] | None = None) -> None:
+    """Every metric for every system, in the metrics of the run's kind (or `metrics`), and where the report is."""
+    metrics = metrics_of(record.about) if metrics is None else metrics
+    figures = figures_of(record, metrics)
+    if as_json:
+        print_json(
+            {"folder": str(record.folder), "finished": record.finished, "notes": record.notes, **asdict(figures)}
+        )
+        return
+    print_table(figures_table(figures, metrics))
+    typer.echo(f"\n{title_of(record.about)}. {lead_of(record.about, record.created, record.finished)}")
+    for note in record.notes:
+        typer.echo(note)
+    report = record.folder / HTML
+    typer.echo(str(report if report.exists() else record.folder))
+
+
+def print_table(table: Table) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_OF_A_FILE)
+    shown = RichTable(*table.header, box=None, pad_edge=False)
+    for row in table.rows:
+        shown.add_row(*map(Text, row))
+    console.print(shown)
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,160 @@
+"""`refdesk eval retrieval`: BEIR folders and a library's own questions, whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from eval.cli import commands
+from eval.runs.run import read_run
+from ingest import build_library
+
+pytestmark = pytest.mark.usefixtures("embedder")
+EVERY = ["lexical", "dense", "fused", "llama-index", "langchain"]
+PAGES = {
+    "wiki/tides.md": "# Tides\n\nThe moon raises two tides a day in the ocean.\n",
+    "wiki/bread.md": "# Bread\n\nYeast makes dough rise because it gives off carbon dioxide.\n",
+    "web/bees.html": "<html><title>Bees</title><body><h1>Bees</h1><p>Honey bees dance to tell where flowers are.</p></body>",
+}
+QUESTIONS: list[dict[str, Any]] = [
+    {"id": "1", "question": "How many tides does the moon raise?", "documents": ["wiki/tides.md"], "wording": "exact"},
+    {"id": "2", "question": "Which insects talk by moving?", "documents": ["web/bees.html"], "wording": "paraphrase"},
+    {"id": "3", "question": "Who is the president?", "answerable": False, "split": "dev"},
+    {"id": "4", "question": "Where do they go?", "documents": ["web/bees.html"], "after": "2", "split": "dev"},
+]
+
+
+@pytest.fixture(autouse=True)
+def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFDESK_EVAL__RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    file = tmp_path / "about.jsonl"
+    rows = [{"answers": ["so"] if row.get("documents") else [], "answerable": True, **row} for row in QUESTIONS]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    for name, text in PAGES.items():
+        file = tmp_path / "pages" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    build_library([tmp_path / "pages"], tmp_path / "own")
+    return tmp_path / "own"
+
+
+def run(*arguments: Any) -> Any:
+    return CliRunner().invoke(commands, ["eval", "retrieval", *map(str, arguments)])
+
+
+def report(*arguments: Any) -> dict[str, Any]:
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def values(report: dict[str, Any], metric: str) -> dict[str, float]:
+    return {system: one["value"] for system, row in report["figures"].items() for one in row if one["metric"] == metric}
+
+
+def test_a_beir_folder_is_measured_with_both_baselines(beir: Path, tmp_path: Path) -> None:
+    said = report("--beir", beir, "--split", "test", "--library", tmp_path / "library")
+    assert list(said["figures"]) == EVERY
+    assert said["about"]["data"]["questions"] == 3
+    assert said["about"]["library"]["documents"] == 6
+    assert "1 judged queries have no relevant document and are left out." in said["notes"]
+    assert "The stage reranked is left out: `search.reranker` names no cross-encoder." in said["notes"]
+    record = read_run(Path(said["folder"]))
+    assert record.finished
+    for system, results in record.results.items():
+        assert [one.id for one in results] == ["q1", "q2", "q3"]
+        assert [one.group for one in results] == ["small, beir"] * 3
+        mrr = [max(1 / one["rank"] for one in result.detail["relevant"] if one["rank"]) for result in results]
+        assert values(said, "MRR")[system] == pytest.approx(sum(mrr) / 3)
+    assert values(said, "Recall@100")["fused"] == 1
+    q1 = record.results["dense"][0].detail
+    assert (q1["question"], q1["found"][0]) == ("why does dough rise", {"key": "d3", "title": "Bread"})
+    assert set(said["gains"]) == {*EVERY} - {"fused"}
+    again = report("--beir", beir, "--split", "test")  # indexed anew, in a temporary folder
+    assert (again["folder"], again["figures"]) == (said["folder"], said["figures"])
+
+
+def test_an_interrupted_run_goes_on(beir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--beir", beir, "--split", "test", "--library", tmp_path / "library", "--out", tmp_path / "out")
+    monkeypatch.setenv("REFDESK_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(Path(__import__("os").environ["REFDESK_CACHE"]), tmp_path / "cache", dirs_exist_ok=True)
+    whole = report(*arguments)
+    file = tmp_path / "out/results/dense.jsonl"
+    file.write_text(file.read_text().splitlines(keepends=True)[0])
+    (tmp_path / "cache/evaluations.sqlite3").unlink()
+    untouched = (tmp_path / "out/results/langchain.jsonl").read_bytes()
+    assert report(*arguments)["figures"] == whole["figures"]
+    assert (tmp_path / "out/results/langchain.jsonl").read_bytes() == untouched
+
+
+def test_a_library_is_measured_with_its_own_questions(library: Path, asked: Path) -> None:
+    said = report("--questions", asked, "--library", library)
+    assert list(said["figures"]) == EVERY
+    assert said["about"]["data"]["questions"] == 3
+    assert "1 unanswerable questions have nothing to find and are left out." in said["notes"]
+    assert values(said, "MRR")["dense"] == 1
+    exact, paraphrased = values(said, "Recall@10, exact"), values(said, "nDCG@10, paraphrase")
+    assert (exact["fused"], paraphrased["dense"]) == (1, 1)
+    found = {one.id: one for one in read_run(Path(said["folder"])).results["langchain"]}
+    assert found["4"].detail["question"] == "Which insects talk by moving? Where do they go?"
+    assert [found[id_].group for id_ in ("1", "2")] == ["pages, markdown", "pages, html"]
+    dev = report("--questions", asked, "--library", library, "--split", "dev", "--no-baselines")
+    assert list(dev["figures"]) == EVERY[:3]
+    assert dev["about"]["data"]["questions"] == 1
+    assert "LlamaIndex and LangChain are left out, as was asked (--no-baselines)." in dev["notes"]
+
+
+def test_a_reranker_is_measured_where_there_is_one(
+    library: Path, asked: Path, reranker_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFDESK_SEARCH__RERANKER", str(reranker_folder))
+    said = report("--questions", asked, "--library", library, "--no-baselines")
+    assert list(said["figures"]) == ["lexical", "dense", "fused", "reranked"]
+    assert not any("reranked" in note for note in said["notes"])
+    found = read_run(Path(said["folder"])).results["reranked"]
+    assert {one.detail["found"][0]["title"] for one in found} == {"Bread"}  # what it was taught to prefer
+    assert values(said, "Recall@1") == {"lexical": 1 / 3, "dense": 1, "fused": 1, "reranked": 0}
+    assert [one["difference"] for one in said["gains"]["fused"] if one["metric"] == "Recall@1"] == [-1]
+
+
+def test_figures_are_shown_as_a_table(beir: Path, tmp_path: Path, asked: Path, library: Path) -> None:
+    shown = run("--beir", beir, "--split", "test", "--library", tmp_path / "library")
+    assert shown.exit_code == 0
+    assert all(f"\n{name} " in shown.stdout for name in EVERY)
+    assert "nDCG@10 above lexical: " in shown.stdout
+    assert "names no cross-encoder" in shown.stdout
+
+
+def test_what_cannot_be_measured_is_bad_usage(beir: Path, tmp_path: Path, asked: Path, library: Path) -> None:
+    for arguments, said in [
+        ((), "give one of the two"),
+        (("--beir", beir, "--questions", asked), "give one of the two"),
+        (("--beir", beir, "--split", "no"), "There is no split 'no'"),
+        (("--questions", asked, "--library", library, "--split", "no"), "there are dev and test"),
+    ]:
+        done = run(*arguments)
+        assert done.exit_code == 2
+        assert said in " ".join(done.stderr.replace("│", " ").split())
+    (tmp_path / "pages/web/bees.html").unlink()
+    build_library([tmp_path / "pages"], library)
+    done = run("--questions", asked, "--library", library)
+    assert done.exit_code == 2
+    assert "1 documents of the questions are not in the library: 'web/bees.html'" in " ".join(
+        done.stderr.replace("│", " ").split()
+    )
+    assert not (tmp_path / "runs").exists()
