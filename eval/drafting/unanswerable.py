@@ -30,7 +30,7 @@ def exchanged(draft: Draft, seed: int) -> list[Draft]:
     if draft.kind == "acronym":
         ways = [(letters, letters) for letters in _other_orders(draft.subject, seed)]
     else:
-        ways = _other_numbers(draft.subject, seed) or _other_names(draft.subject, seed)
+        ways = _other_numbers(draft.subject, seed) or _other_names(draft.subject, draft.question, seed)
     return [_about(draft, subject, words) for subject, words in ways]
 
 
@@ -74,15 +74,17 @@ def _other_numbers(subject: str, seed: int) -> list[tuple[str, str]]:
     return ways
 
 
-def _other_names(subject: str, seed: int) -> list[tuple[str, str]]:
+def _other_names(subject: str, question: str, seed: int) -> list[tuple[str, str]]:
     found = [name for name in terms.names(f"the {subject}") if name.isalpha() and subject.count(name) == 1]
     # The first word of a cell has a capital letter, name or not.
     if found and subject != found[0] and subject.startswith(found[0]) and found[0][1:].islower():
         found = found[1:]
     if not found:
         return []
-    invented = sorted(_INVENTED, key=lambda name: _digest(seed, subject, name))
-    return [(subject.replace(found[0], name), name) for name in invented[:6]]
+    # "Fetch CRL" becomes "Rimvale", not "Fetch Rimvale".
+    run = re.search(rf"(?:[A-Z][\w-]* )*{re.escape(found[0])}(?: [A-Z][\w-]*)*", subject)
+    invented = sorted(_INVENTED, key=lambda name: _digest(seed, question, name))
+    return [(subject.replace(run[0], name, 1), name) for name in invented[:6]] if run else []
 
 
 def mentioned(words: Iterable[str], documents: Iterable[Document]) -> set[str]:

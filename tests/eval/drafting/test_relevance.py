@@ -18,6 +18,7 @@ def draft(
     [
         ("The lighthouse of Port Ambrel was built in ____.", "cloze"),
         ("The storage of Keel is emptied after ____ without use, and its owner is told.", "cloze"),
+        ("Throughout the war the tower of Port Ambrel was used by ____.", "cloze"),
         ("In Run I the trigger of LHCb was limited to ____.", "cloze"),
         ("How many parameters does Tidewater have?", "free"),
         ("In “GPU allocations 2026”, what is the share of this year's open call?", "cell"),
@@ -37,6 +38,8 @@ def test_a_question_that_can_be_understood(question: str, kind: Kind) -> None:
         ("The tower of Port Ambrel was built after that in ____.", "“after that” points"),
         ("However, the tower of Port Ambrel was built in ____.", "begins with “However”"),
         ("Install the tower of Port Ambrel before ____ is over.", "begins with “Install”"),
+        ("Adapt the tower of Port Ambrel until it holds ____.", "begins with “Adapt the”"),
+        ("Today in Port Ambrel the tower has ____ people.", "begins with “Today”"),
         ("Fixed a fault of the lamp in Port Ambrel in ____.", "begins with “Fixed”"),
         ("the tower of Port Ambrel was built in ____.", "does not begin as a sentence"),
         ("Tower of Port Ambrel, 3rd edition, page ____.", "no whole sentence"),

@@ -50,6 +50,11 @@ def test_without_a_name_there_is_nothing_to_exchange(kind: Kind, subject: str) -
     assert exchanged(draft(kind, f"What is the cost of {subject}?", subject), seed=0) == []
 
 
+def test_a_name_of_several_words_is_exchanged_whole() -> None:
+    ways = exchanged(draft("cell", "What is the port of Fetch CRL (old)?", "Fetch CRL (old)"), seed=0)
+    assert [way.subject for way in ways] == [f"{way.absent} (old)" for way in ways]
+
+
 def test_what_is_mentioned(a_document: Callable[..., Document]) -> None:
     documents = [a_document("Diagnostics of GPT 3.9 and Release-8.\n", title="The Vandrel"), a_document("about osmary")]
     words = ["NOS", "GPT-3.9", "release 8", "Vandrel", "Osmary", "release 9", "Keltrin", "GPT-3"]
