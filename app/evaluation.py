@@ -17,7 +17,7 @@ import streamlit as st
 from app import comparison
 from app.answer_text import plain_markdown
 from app.question import Reader, answer_html, question_html, visible_text
-from app.runs import GROUPS, Summary, can_draw, pictures, runs_below
+from app.runs import GROUPS, RISK, SYSTEMS, Summary, can_draw, pictures, runs_below
 from assistant import Assistant
 
 if TYPE_CHECKING:
@@ -121,21 +121,22 @@ def _show_figures(run: Summary, whole: bool) -> None:
     from eval.runs.wording import HOW_SURE
 
     figures, metrics = run.figures, run.metrics
+    _show_pictures(run, {SYSTEMS})
     _show_tables([figures_table(figures, metrics)])
-    _show_pictures(run, whole)
+    _show_pictures(run, {RISK, GROUPS} if whole else {RISK})
     _show_tables(differences_tables(figures, metrics))
+    if not can_draw():
+        st.html('<p class="about">There are no plots: matplotlib is not installed (<code>refdesk[eval]</code>).</p>')
     if whole:
         _show_tables(group_tables(figures, metrics)[:MOST_METRICS])
     _show_tables(undefined_tables(figures))
     st.html(f'<p class="about">{escape(HOW_SURE)}</p>')
 
 
-def _show_pictures(run: Summary, whole: bool) -> None:
-    if not can_draw():
-        st.html('<p class="about">There are no plots: matplotlib is not installed (<code>refdesk[eval]</code>).</p>')
-        return
-    for one in pictures(str(run.folder), run.stamp):
-        if whole or one.name != GROUPS:
+def _show_pictures(run: Summary, names: Collection[str]) -> None:
+    """The plots of these names, of those that the run has."""
+    for one in pictures(str(run.folder), run.stamp) if can_draw() else ():
+        if one.name in names:
             st.html(
                 f'<figure><img src="{one.address}" alt="{escape(one.alt)}">'
                 f"<figcaption>{escape(one.caption)}</figcaption></figure>"
