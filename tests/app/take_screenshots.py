@@ -41,6 +41,7 @@ def main(url: str) -> None:
         page.screenshot(path=FOLDER / "library.png")
         page.goto(f"{url}/evaluation")
         page.get_by_text("Brackets hold").wait_for()
+        page.locator(".stHtml h2").evaluate("heading => heading.scrollIntoView()")
         page.screenshot(path=FOLDER / "evaluation.png")
         chromium.close()
 
