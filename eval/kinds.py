@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from eval.metric import Metric
     from eval.runs.about import About
 
-_ROOMS = {"answers": "eval.answers", "attacks": "eval.attacks", "mmlu": "eval.harness", "retrieval": "eval.retrieval"}
+_ROOMS = {
+    "answers": "eval.answers",
+    "attacks": "eval.attacks",
+    "mmlu": "eval.harness",
+    "pubmedqa": "eval.answers.pubmedqa",
+    "retrieval": "eval.retrieval",
+}
 _TASK = "task"
 """A task of lm-evaluation-harness, which says itself what it measures."""
 
