@@ -20,7 +20,7 @@ _LONGEST_CELL = 80  # characters; a longer one is a remark, not an answer
 _MOST_ANSWER_WORDS = 8
 _MOST_WORDS = 4  # of a column's name
 _LEAST_ROWS = 3  # of a superlative
-_MARKUP = re.compile(r"<[^<>]*>|https?://|!\[|\$|[|{}]|@ref|\A[—–]|&#?\w+;")
+_MARKUP = re.compile(r"<[^<>]*>|https?://|!\[|\$|[|{}]|@ref|\^|~[^~\s]+~|\A[—–]|&#?\w+;")
 _NOTHING = re.compile(r"[\W_]*|n/?a|none|yes|no|x|tbd|unknown|various|any|all|true|false", re.IGNORECASE)
 # Columns whose cells are remarks, or that ask already ("What it holds", "How long", "Used by", "Raised when").
 _REMARKS = re.compile(
@@ -32,7 +32,10 @@ _NO_NOUN = re.compile(
     re.IGNORECASE,
 )
 _VALUE = re.compile(r"values?|entry|content|setting|result", re.IGNORECASE)
-_TOTAL = re.compile(r"(?:sub)?totals?\b.*|sums?|all|average|mean|overall", re.IGNORECASE)
+# A row of all the others together.
+_TOTAL = re.compile(
+    r"(?:sub)?totals?\b.*|sums?|all|(?:(?:all|any|the) )?(?:others?|rest)|average|mean|overall|default", re.IGNORECASE
+)
 # Numbers that name or date something, so that the largest says nothing.
 _ORDER = re.compile(
     r"\b(?:years?|dates?|days?|months?|weeks?|starts?|ends?|finished|ids?|no|number|version|release|port|run|page|line"
