@@ -72,7 +72,7 @@ def mmlu(
             asked = read(data, split, config, shown)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="DATA") from error
-        about = Data(data, asked.sha256, len(asked))
+        about = Data(asked.name, asked.sha256, len(asked))
         _run("mmlu", about, {"shots": shown}, what, lambda *rest: choice.evaluate(asked, *rest))
         return
     assert task is not None
