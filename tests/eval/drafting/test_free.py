@@ -36,7 +36,7 @@ def saying(reply: Reply) -> Iterator[LLMSettings]:
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = reply(*(message["content"] for message in asked["messages"]))
+            said = reply(asked["messages"][0]["content"], asked["messages"][-1]["content"])
             if said is None:
                 self.close_connection = True
                 return
