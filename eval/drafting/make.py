@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from eval.drafting.checks import Asked, Searched, unanswered
+from eval.drafting.checks import Asked, Searched, unanswered, unsupported
 from eval.drafting.draft import Draft, Dropped, Evidence, Filter, Kind, number_of
 from eval.drafting.free import Malformed, Writer
 from eval.drafting.free import passages as passages_of
@@ -98,7 +98,7 @@ class Drafting:
                 self.made.dropped.append(Dropped("free", draft.reply, draft.document, "form", draft.reason))
                 continue
             for passed in self._passing([draft], most=len(self.made.kept) + 1):
-                if reason := writer.disagrees(passed):
+                if reason := unsupported(passed) or writer.disagrees(passed):
                     self.made.drop(passed, "correctness", reason)
                 else:
                     self._keep(passed)
