@@ -9,7 +9,7 @@ from assistant.text.blocks import blocks
 from assistant.text.statements import statements
 from eval.drafting.draft import plain
 
-_MARKUP = re.compile(r"[`$*{}|<>\\\[\]]|https?://|(?<!\w)_\w|\w_(?!\w)|__|!!!|:::|&#?\w+;")
+_MARKUP = re.compile(r"[`$*{}|<>\\\[\]]|https?://|(?<!\w)_\w|\w_(?!\w)|__|!!!|:::|&#?\w+;|\^|~[^~\s]+~")
 _LONGEST = 1000  # characters; what is longer is no sentence, and may be made to take long
 _ENDS = re.compile(r"[^\W_][\"”’)]?\.\Z|%\.\Z")
 
