@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import streamlit as st
 
 from app.question import Reader, visible_text
-from app.runs import Summary
+from app.runs import Summary, compared
 
 if TYPE_CHECKING:
     from eval.metric import Result
@@ -23,7 +23,8 @@ _NOT_SHOWN = "(not shown)"
 
 def show(run: Summary, runs: Sequence[Summary], reader: Reader) -> None:
     """What changed from a run that is chosen among `runs` to `run`."""
-    from eval.runs.compare import compare_runs
+    from eval.runs.html import table_html
+    from eval.runs.sections import change_table, reasons
 
     others = {one.name: one for one in runs if _comparable(one, run) and (one is not run or len(run.about.systems) > 1)}
     if not others:
@@ -39,20 +40,27 @@ def show(run: Summary, runs: Sequence[Summary], reader: Reader) -> None:
     after = after_column.selectbox(
         "This run's", after_systems, index=after_systems.index(before) if before in after_systems else 0
     )
-    change = compare_runs(other.record(), run.record(), (before, after), run.metrics)
+    change = compared(other, run, before, after)
     system = change.systems[0]
+    undefined = reasons(one.comparison for one in system.metrics.values())
     _list("What differs beside the systems", change.about)
     _list("What differs in the settings", system.about)
     _list("Beware", change.notes)
     st.html(
         f'<p class="about">{system.questions:,} questions in both, {system.answers:,} with another answer.</p>'
-        + _table(system)
+        + table_html(change_table(system))
     )
+    _list("Not defined", undefined)
     _show_questions(run, other, system, reader)
 
 
 def _comparable(one: Summary, run: Summary) -> bool:
-    return (one.about.kind, one.about.data.sha256) == (run.about.kind, run.about.data.sha256)
+    mine, theirs = run.about, one.about
+    return (mine.kind, mine.data.sha256, mine.data.questions) == (
+        theirs.kind,
+        theirs.data.sha256,
+        theirs.data.questions,
+    )
 
 
 def _name(other: Summary, run: Summary) -> str:
@@ -65,16 +73,6 @@ def _list(title: str, lines: Sequence[str]) -> None:
     if lines:
         items = "".join(f"<li>{escape(line)}</li>" for line in lines)
         st.html(f'<p class="label">{title}</p><ul class="notes">{items}</ul>')
-
-
-def _table(change: SystemChange) -> str:
-    from eval.runs.html import table_html
-    from eval.runs.sections import Table, comparison_rows
-
-    rows = comparison_rows({name: one.comparison for name, one in change.metrics.items()})
-    counts = [(str(len(one.gained)), str(len(one.lost))) for one in change.metrics.values()]
-    header = ("Metric", "Before", "After", "Difference", "p", "Questions", "Better", "Worse")
-    return table_html(Table("What changed", header, tuple((*row, *n) for row, n in zip(rows, counts, strict=True))))
 
 
 def _show_questions(run: Summary, other: Summary, system: SystemChange, reader: Reader) -> None:
@@ -110,7 +108,7 @@ def _row(change: Change, before: Result, after: Result, run: Summary, reader: Re
 
 def _changes(title: str, metric: str, rows: Sequence[str]) -> str:
     more = f", the first {_MOST_ROWS}" if len(rows) > _MOST_ROWS else ""
-    caption = escape(f"{title} in {metric}: {len(rows)} questions{more}")
+    caption = escape(f"{title} in {metric} ({len(rows)}{more})")
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Question", "What was asked", "Before", "After"))
     return (
         f'<div class="table" role="region" aria-label="{caption}" tabindex="0"><table class="runs">'

@@ -15,6 +15,7 @@ from assistant.errors import RunError
 if TYPE_CHECKING:
     from eval.metric import Metric
     from eval.runs.about import About
+    from eval.runs.compare import RunChange
     from eval.runs.figures import Figures
     from eval.runs.run import Record
 
@@ -82,6 +83,19 @@ def pictures(folder: str, stamp: Stamp) -> list[Picture]:
         Picture(one.name, one.caption, one.alt, f"data:image/svg+xml;base64,{b64encode(one.svg.encode()).decode()}")
         for one in plots(summary.record(), summary.figures, summary.metrics)
     ]
+
+
+def compared(before: Summary, after: Summary, system_before: str, system_after: str) -> RunChange:
+    """What changed from a system of one run to one of another over the same questions."""
+    sides = (str(before.folder), before.stamp), (str(after.folder), after.stamp)
+    return _compared(sides[0], sides[1], system_before, system_after)
+
+
+@st.cache_resource(max_entries=50, show_spinner="Comparing …")
+def _compared(before: tuple[str, Stamp], after: tuple[str, Stamp], first: str, second: str) -> RunChange:
+    from eval.runs.compare import compare_runs
+
+    return compare_runs(_record(*before), _record(*after), (first, second))
 
 
 @st.cache_resource(max_entries=500, show_spinner="Reckoning figures …")

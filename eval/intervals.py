@@ -65,7 +65,7 @@ def bca(rows: Floats, strata: Indices, statistic: Statistic, seed: int) -> tuple
     from scipy.special import ndtr, ndtri, stdtrit
 
     value = float(statistic(rows[None])[0])
-    drawn = np.concatenate([statistic(rows[chosen]) for chosen in _draws(strata, rows.shape[1], seed)])
+    drawn = np.concatenate([statistic(rows.take(chosen, axis=0)) for chosen in _draws(strata, rows.shape[1], seed)])
     drawn = drawn[~np.isnan(drawn)]
     slack = 1e-12 * max(1.0, abs(value))  # sums in another order
     below = ((drawn < value - slack).sum() + (drawn <= value + slack).sum()) / 2

@@ -19,7 +19,9 @@ _TASK = "task"
 def metrics_of(about: About) -> tuple[Metric, ...]:
     """The metrics of a run, the most telling first. Raises RunError for a kind that this Refdesk does not know."""
     if about.kind == _TASK:
-        return tuple(import_module("eval.harness.named").metrics(about))
+        from eval.harness.metrics import metrics_of_tasks
+
+        return metrics_of_tasks(about)
     if about.kind not in _ROOMS:
         raise RunError(
             f"There is no evaluation of kind {about.kind!r}; known are {', '.join((*_ROOMS, _TASK))}. A newer Refdesk "

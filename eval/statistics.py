@@ -228,7 +228,8 @@ def _is_share(metric: Metric, rows: Floats) -> bool:
 
 def _telling(rows: Floats, statistic: Statistic) -> int:
     """How many questions have a value of their own; an answer without citations says nothing of citations."""
-    return int((~np.isnan(statistic(rows[:, None]))).sum()) or len(rows)
+    counted = rows[~np.isnan(rows).any(axis=1)]
+    return int((~np.isnan(statistic(counted[:, None]))).sum()) or len(rows)
 
 
 def _bootstrap(metric: Metric, drawn: _Drawn, seed: int) -> tuple[float, float]:
@@ -244,10 +245,10 @@ def _bootstrap(metric: Metric, drawn: _Drawn, seed: int) -> tuple[float, float]:
 def _exchanged(both: Floats, seed: int) -> Iterator[Floats]:
     """Both runs' rows side by side, (samples, questions, 2 * columns), those of a question exchanged or not."""
     random = np.random.default_rng(seed)
-    columns = both.shape[1] // 2
-    turned = np.concatenate([both[:, columns:], both[:, :columns]], axis=1)
+    n, columns = len(both), both.shape[1] // 2
+    either = np.concatenate([both, np.roll(both, columns, axis=1)])
     for samples in batches(PERMUTATIONS, both.size):
-        yield np.where(random.integers(0, 2, (samples, len(both), 1), dtype=np.bool_), turned, both)
+        yield either.take(np.arange(n) + n * random.integers(0, 2, (samples, n), dtype=np.bool_), axis=0)
 
 
 def _share(found: NDArray[np.bool_]) -> float:

@@ -7,7 +7,8 @@ judge.py       an LLM's verdict on an answer
 ask.py         every question to every system, into a run
 measure.py     an evaluation from its file of questions to its run
 metrics.py     what is made of the results
-pubmedqa.py    PubMedQA's questions, which want yes, no or maybe
+studies.py     PubMedQA's questions and abstracts
+pubmedqa.py    yes, no or maybe to them, by an LLM with and without abstracts
 command.py     `refdesk eval answers` and `refdesk eval pubmedqa`
 """
 

@@ -16,9 +16,8 @@ from eval.progress import Progress
 from eval.questions import Question
 
 if TYPE_CHECKING:
-    from lm_eval.api.model import TemplateLM
-
     from assistant import Assistant
+    from eval.harness.served import ServedModel
     from eval.metrics.overlap import Meteor
     from eval.runs.run import Run
 
@@ -28,7 +27,7 @@ class Instruments:
     """What measures and may be missing: WordNet's METEOR, a model that tells probabilities, a judge."""
 
     meteor: Meteor | None = None
-    probabilities: TemplateLM | None = None
+    probabilities: ServedModel | None = None
     judge: Judge | None = None
 
     @property

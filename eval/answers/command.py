@@ -1,4 +1,4 @@
-"""`refdesk eval answers`."""
+"""`refdesk eval answers` and `refdesk eval pubmedqa`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,34 @@ def answers(
     _print_json(record, METRICS) if as_json else _print(record, METRICS)
 
 
+@commands.command()
+def pubmedqa(
+    questions: Annotated[Path, typer.Argument(help="PubMedQA's PQA-L, such as its 500 test questions.", exists=True)],
+    library: Annotated[
+        Path | None, typer.Option("--library", "-l", help="Keep the indexed abstracts here; default: nowhere.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the run; default: one below `eval.runs`.")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Answer PubMedQA's questions with yes, no or maybe: without abstracts, with the right one, with those found.
+
+    The abstracts become a library. The language model's answer is the likeliest of the three. The same command again
+    goes on where it stopped.
+    """
+    from tempfile import TemporaryDirectory
+
+    from assistant.settings import load
+    from eval.answers.pubmedqa import METRICS, measure
+    from eval.progress import shown_progress
+
+    with TemporaryDirectory() as temporary, shown_progress() as progress:
+        try:
+            record = measure(questions, library or Path(temporary) / "library", load(), progress, out)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
+    _print_json(record, METRICS) if as_json else _print(record, METRICS)
+
+
 def _print_json(record: Record, metrics: tuple[Metric, ...]) -> None:
     from eval.statistics import Figure, figure
 
@@ -69,13 +97,17 @@ def _print(record: Record, metrics: tuple[Metric, ...]) -> None:
     from eval.statistics import Figure, figure
 
     table = Table("", *record.results, "over", box=None, pad_edge=False)
+    missing = []
     for metric in metrics:
         found = [figure(metric, results, record.about.seed) for results in record.results.values()]
-        counts = [str(one.n) for one in found if isinstance(one, Figure)]
-        over = f"{'/'.join(dict.fromkeys(counts))} {metric.over}" if counts else f"there are no {metric.over}"
-        table.add_row(metric.name, *map(_shown, found), over)
+        if counts := [str(one.n) for one in found if isinstance(one, Figure)]:
+            table.add_row(metric.name, *map(_shown, found), f"{'/'.join(dict.fromkeys(counts))} {metric.over}")
+        else:
+            missing.append(f"{metric.name} (there are no {metric.over})")
     console = Console()
     console.print(table)
+    if missing:
+        console.print(f"Not defined here: {', '.join(missing)}.", highlight=False)
     for note in record.notes:
         console.print(note, highlight=False)
     console.print(f"95 % intervals; {record.about.data.questions} questions; {record.folder}", highlight=False)

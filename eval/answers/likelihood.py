@@ -6,10 +6,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lm_eval.api.model import TemplateLM
+    from assistant.settings import LLMSettings
+    from eval.harness.served import ServedModel
 
 
-def answer_likelihood(model: TemplateLM, told: Sequence[dict[str, str]], answer: str) -> dict[str, float]:
+def open_model(limits: LLMSettings) -> ServedModel:
+    """The model at `limits.url`, which has been seen to tell how likely it finds a text.
+
+    Raises LLMUnavailable, LLMGarbage where the server does not tell, and ModelNotFound as `ServedModel` does.
+    """
+    from eval.harness.served import ServedModel
+
+    model = ServedModel(limits)
+    log_likelihoods(model, [("Yes or no?", " Yes, it is.")])
+    return model
+
+
+def answer_likelihood(model: ServedModel, told: Sequence[dict[str, str]], answer: str) -> dict[str, float]:
     """The columns of perplexity: minus the log-likelihood of `answer` in nats, and its tokens.
 
     The prompt is what the chat template makes of `told`, up to where the model's own words begin. Raises LLMError.
@@ -20,7 +33,7 @@ def answer_likelihood(model: TemplateLM, told: Sequence[dict[str, str]], answer:
     return {"nats": -likelihood, "answer_tokens": float(len(tokens))}
 
 
-def log_likelihoods(model: TemplateLM, pairs: Sequence[tuple[str, str]]) -> list[float]:
+def log_likelihoods(model: ServedModel, pairs: Sequence[tuple[str, str]]) -> list[float]:
     """The log-likelihood, in nats, of each continuation after its context."""
     from lm_eval.api.instance import Instance
 

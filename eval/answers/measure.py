@@ -11,15 +11,14 @@ from assistant.errors import LLMError, ModelNotFound
 from assistant.llm.generate import probe
 from eval.answers.ask import Instruments, ask_all, require_documents
 from eval.answers.judge import Judge
-from eval.answers.likelihood import log_likelihoods
+from eval.answers.likelihood import open_model
 from eval.answers.systems import NAMES, open_systems
 from eval.progress import Progress
 from eval.questions import Question, read_questions
 
 if TYPE_CHECKING:
-    from lm_eval.api.model import TemplateLM
-
     from assistant.settings import LLMSettings, Settings
+    from eval.harness.served import ServedModel
     from eval.metrics.overlap import Meteor
     from eval.runs.run import Record
 
@@ -102,17 +101,12 @@ def _meteor(notes: list[str]) -> Meteor | None:
         return None
 
 
-def _probabilities(limits: LLMSettings, notes: list[str]) -> TemplateLM | None:
-    """The served model, if its server tells how likely it finds a text."""
-    from eval.harness.served import ServedModel
-
+def _probabilities(limits: LLMSettings, notes: list[str]) -> ServedModel | None:
     try:
-        model = ServedModel(limits)
-        log_likelihoods(model, [("Yes or no?", " Yes, it is.")])
+        return open_model(limits)
     except (LLMError, ModelNotFound) as error:
         notes.append(f"Perplexity is not measured: {error}")
         return None
-    return model
 
 
 def _judge(limits: LLMSettings, url: str) -> Judge | None:

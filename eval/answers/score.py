@@ -91,16 +91,16 @@ def _detail(question: Question, reply: Reply, verbatim: Sequence[bool]) -> dict[
         "mode": reply.mode,
         "confidence": reply.confidence,
         "citations": [
-            {**_record(one), "verbatim": same, "right": citations.is_right(one, question) if judged else None}
+            {**as_json(one), "verbatim": same, "right": citations.is_right(one, question) if judged else None}
             for one, same in zip(reply.citations, verbatim, strict=True)
         ],
-        "passages": [_record(one) for one in reply.passages],
+        "passages": [as_json(one) for one in reply.passages],
         "notes": list(reply.notes),
         "seconds": reply.seconds,
         "tokens": reply.tokens,
     }
 
 
-def _record(one: Citation | Passage) -> dict[str, Any]:
+def as_json(one: Citation | Passage) -> dict[str, Any]:
     """As JSON has it, which knows no tuples."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(one).items()}

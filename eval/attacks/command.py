@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from eval.runs.run import Record
+from assistant.cli_options import AS_JSON
 
 commands = typer.Typer()
 
@@ -24,6 +23,7 @@ def attacks(
     n: Annotated[int, typer.Option("--n", min=1, help="Attacked questions, and questions on harmless texts.")] = 48,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default: one below eval.runs.")] = None,
+    as_json: AS_JSON = False,
 ) -> None:
     """Hide instructions in documents and see who obeys; refuse nothing for words that only sound like an attack.
 
@@ -31,31 +31,13 @@ def attacks(
     """
     from eval.attacks.measure import measure
     from eval.progress import shown_progress
+    from eval.runs.report import write
+    from eval.runs.show import print_figures
 
     with shown_progress() as progress:
         try:
             record = measure(bipia, notinject, n, seed, out, progress)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
-    _print(record)
-
-
-def _print(record: Record) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from eval.attacks.metrics import METRICS
-    from eval.statistics import Undefined, figure
-
-    table = Table("", "", "value", "95 %", "n", "over", box=None, pad_edge=False)
-    for metric in METRICS:
-        for system, results in record.results.items():
-            found = figure(metric, results, record.about.seed)
-            if not isinstance(found, Undefined):
-                interval = f"{found.low:.3f} to {found.high:.3f}"
-                table.add_row(metric.name, system, f"{found.value:.3f}", interval, str(found.n), found.over)
-    console = Console()
-    console.print(table)
-    for note in record.notes:
-        console.print(note, highlight=False)
-    console.print(str(record.folder), highlight=False)
+    write(record)
+    print_figures(record, as_json)

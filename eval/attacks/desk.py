@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,18 +44,17 @@ class Asked:
 
     @property
     def detail(self) -> dict[str, Any]:
-        """For people who want to know how it came to this."""
+        """For people who want to know how it came to this; `eval.runs.details` says under which names."""
         answer = self.answer
         return {
             "question": answer.question,
-            "answer": answer.text,
-            "answered": answer.answered,
+            "answer": answer.text if answer.answered else "",
             "mode": answer.mode,
             "confidence": answer.confidence,
             "draft": self.draft,
             "notes": list(answer.notes),
-            "citations": [{"number": c.number, "key": c.key, "quote": c.quote} for c in answer.citations],
-            "passages": [{"rank": p.rank, "key": p.key, "text": p.text} for p in answer.passages],
+            "citations": [asdict(one) for one in answer.citations],
+            "passages": [asdict(one) for one in answer.passages],
         }
 
 

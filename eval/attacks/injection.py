@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from assistant.types import Mode
-from eval.metrics.text import contains
 from eval.attacks.bipia import Context
 from eval.attacks.desk import Asked, Desk
 from eval.attacks.obeyed import judge, quotes, without_quotes
 from eval.attacks.sample import Case, clean, poisoned
 from eval.metric import Result
+from eval.metrics.text import contains
 from eval.runs.about import content_hash
 
 if TYPE_CHECKING:
@@ -56,24 +56,25 @@ def evaluate(
     library = content_hash(documents)
     content = {case.id: _content(case, library) for case in cases}
     todo = {system: set(run.todo(system, content)) for mode in modes for system in (mode, clean_system(mode))}
-    total = len(cases) * len(todo)
+    if not any(todo.values()):
+        return
     with TemporaryDirectory(prefix="refdesk-") as folder:
-        if not any(todo.values()):
-            return
         desk = Desk(Path(folder), documents, settings, embedder)
+        total = len(cases) * len(todo)
         done = total - sum(map(len, todo.values()))
+        changed: dict[str, str] = {}
         for attacked in (False, True):
             for case in cases:
                 left = [mode for mode in modes if case.id in todo[mode if attacked else clean_system(mode)]]
                 if attacked and left:
-                    desk.put({case.context.key: poisoned(case)})
+                    healed = {key: documents[key] for key in changed}
+                    changed = {case.context.key: poisoned(case)}
+                    desk.put(healed | changed)
                 for mode in left:
                     asked = desk.ask(case.context.question, mode)
                     run.add(mode if attacked else clean_system(mode), result(case, asked, mode))
                     done += 1
-                    progress(done, total, f"questions on poisoned documents, {mode}")
-                if attacked and left:
-                    desk.put({case.context.key: documents[case.context.key]})
+                    progress(done, total, f"questions on {'poisoned' if attacked else 'clean'} documents, {mode}")
 
 
 def _content(case: Case, library: str) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def result(case: Case, asked: Asked, mode: Mode) -> Result:
     if case.context.answers:
         values["contains"] = float(_holds(asked.text, case.context.answers))
     attack = {"family": case.attack.family, "instruction": case.attack.instruction, "place": case.place}
-    rest = {"document": case.context.key, "accepted": list(case.context.answers), "retrieved": retrieved}
+    rest = {"documents": [case.context.key], "accepted": list(case.context.answers), "retrieved": retrieved}
     return Result(case.id, case.attack.family, values, {**asked.detail, "attack": attack, **rest})
 
 

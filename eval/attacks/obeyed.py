@@ -62,7 +62,12 @@ def quotes(text: str, demand: str) -> bool:
 
 def without_quotes(text: str, demand: str) -> str:
     """The text without its sentences that quote the demand."""
-    return "\n".join(text[a:b] for a, b in sentences(text) if not quotes(text[a:b], demand))
+    kept, end = [], 0
+    for start, stop in sentences(text):
+        if quotes(text[start:stop], demand):
+            kept.append(text[end:start])
+            end = stop
+    return "".join([*kept, text[end:]])
 
 
 def _words(text: str) -> list[str]:

@@ -16,20 +16,12 @@ from eval.harness.letters import letter
 from eval.harness.passages import WithPassages
 from eval.harness.questions import ChoiceQuestion, ChoiceSet
 from eval.harness.tasks import Answered, answered, choice_task, letter_task, requests_of
-from eval.metric import Metric, Result
+from eval.metric import Result
 from eval.progress import Progress
 from eval.runs.about import content_hash
 
 if TYPE_CHECKING:
     from eval.runs.run import Run
-
-METRICS = (
-    Metric("accuracy", "Share of questions whose right choice has the highest log-likelihood.", ("correct",)),
-    Metric("macro accuracy", "Mean over subjects of the accuracy in each.", ("correct",), macro=True),
-    Metric("written accuracy", "Share of questions to which the model wrote the right letter.", ("written_correct",)),
-    Metric("no letter", "Share of questions without a written letter; they count as wrong.", ("no_letter",), "lower"),
-    Metric("cut prompts", "Share of prompts that lost their beginning to fit into the context.", ("cut",), "lower"),
-)
 
 
 class Model(Protocol):

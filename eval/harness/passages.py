@@ -36,8 +36,8 @@ class WithPassages(LM):  # type: ignore[misc]
         super().__init__()
         self._model, self._search, self._tokens = model, search, tokens
         self._found: dict[str, Sequence[Passage]] = {}
-        self.shown: dict[str, tuple[str, ...]] = {}
-        """Query -> the passages that were shown, best first, each as `source key start-end`."""
+        self.shown: dict[str, tuple[dict[str, Any], ...]] = {}
+        """Query -> the passages that were shown, best first, as a result's details name them."""
 
     @property
     def together(self) -> int:
@@ -78,7 +78,7 @@ class WithPassages(LM):  # type: ignore[misc]
             if len(self._model.tok_encode(_before(self._found[asked][:number]))) > room:
                 break
             fitting = self._found[asked][:number]
-        self.shown[asked] = tuple(f"{one.source} {one.key} {one.start}-{one.end}" for one in fitting)
+        self.shown[asked] = tuple(map(_named, fitting))
         informed = copy(request)
         informed.arguments = (_before(fitting) + context, *others) if fitting else request.arguments
         return informed
@@ -95,6 +95,11 @@ def query(doc: Any, context: str) -> str:
     if isinstance(doc, dict) and isinstance(doc.get("question"), str):
         return str(doc["question"])
     return context.rstrip().rpartition("\n\n")[2]
+
+
+def _named(one: Passage) -> dict[str, Any]:
+    """Where a passage stands; its text can be read there."""
+    return {name: getattr(one, name) for name in ("rank", "title", "source", "key", "revision", "start", "end")}
 
 
 def _before(passages: Sequence[Passage]) -> str:

@@ -75,6 +75,11 @@ def read(data: str, split: str | None = None, config: str | None = None, shots: 
     for subject, found in examples.items():
         if len(found) < shots:
             raise ValueError(f"{data} has {len(found)} solved examples of {subject!r}; {shots} are to be shown.")
+    ids: set[str] = set()
+    for one in (one for of_subject in questions.values() for one in of_subject):
+        if one.id in ids:
+            raise ValueError(f"{data}: two questions have the id {one.id!r}.")
+        ids.add(one.id)
     return ChoiceSet(data, questions, examples)
 
 
@@ -134,8 +139,14 @@ def _load(data: str, config: str | None) -> Mapping[str, Any]:
     from datasets.exceptions import DatasetGenerationError
 
     disable_progress_bars()
+    folder = Path(data).expanduser()
     try:
-        found = load_dataset(data, config)
+        if folder.is_dir():
+            files = _files(folder / config if config else folder)
+            form = "parquet" if any(".parquet" in name for names in files.values() for name in names) else "json"
+            found = load_dataset(form, data_files=files)
+        else:
+            found = load_dataset(data, config)
     except DatasetGenerationError as error:
         raise ValueError(f"{data} cannot be read: {error.__cause__ or error}") from error
     except (FileNotFoundError, ConnectionError) as error:
@@ -145,6 +156,19 @@ def _load(data: str, config: str | None) -> Mapping[str, Any]:
         ) from error
     assert isinstance(found, DatasetDict)
     return cast("Mapping[str, Any]", found)
+
+
+def _files(folder: Path) -> dict[str, list[str]]:
+    """Split -> its files. Left to itself, `datasets` would take `dev` for another name of `validation` and mix them."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".parquet", ".jsonl"))
+    if not files:
+        raise ValueError(f"{folder} holds no <split>.jsonl, no <split>-*.parquet and no MMLU as CSV.")
+    if len(configs := sorted({path.parent.name for path in files})) > 1:
+        raise ValueError(f"{folder} holds several configurations; choose one: {', '.join(configs)}.")
+    found: dict[str, list[str]] = {}
+    for path in files:
+        found.setdefault(path.stem.partition("-")[0], []).append(str(path))
+    return found
 
 
 def _by_subject(rows: Any, where: str, name: str) -> _BySubject:
@@ -161,8 +185,9 @@ def _by_subject(rows: Any, where: str, name: str) -> _BySubject:
             choices, answer = _choices(form, row)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{where}, row {number + 1}: {error}") from error
-        id = str(row.get("id") or row.get("question_id") or f"{subject}-{number}")
-        found.setdefault(subject, []).append(ChoiceQuestion(id, subject, str(row["question"]), choices, answer))
+        of_subject = found.setdefault(subject, [])
+        id = str(row.get("id") or row.get("question_id") or f"{subject}-{len(of_subject)}")
+        of_subject.append(ChoiceQuestion(id, subject, str(row["question"]), choices, answer))
     return {subject: tuple(questions) for subject, questions in found.items()}
 
 

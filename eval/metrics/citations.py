@@ -7,7 +7,8 @@ of `assistant.check` is used, which made the citations: a citation is right if
 1. its document is one of those that the question's author says hold the answer, and
 2. its quote holds an accepted answer, or the right number, or every word of the sentence that it is put to.
 
-Both are lower bounds: a document that the author missed, or a quote that says the same in other words, counts as wrong.
+Both are lower bounds: a document that the author missed, a quote that says the same in other words, and the row of a
+table, whose columns are named elsewhere, count as wrong unless the answer is in them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ METRICS = (
         "share of citations that are right",
         ("citations_right", "citations_judged"),
         statistic=ratio,
-        over=f"citations of {_KNOWN}",
+        over=f"{_KNOWN}, with citations",
     ),
     Metric(
         "citation_recall",

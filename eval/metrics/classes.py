@@ -9,12 +9,9 @@ from eval.metric import Metric
 if TYPE_CHECKING:
     from eval.metric import Floats, Statistic
 
-NONE = -1.0
-"""What stands for a prediction that is none of the classes: always wrong, and no class's false alarm."""
-
 
 def macro_f1(classes: int) -> Statistic:
-    """The mean of the classes' F1, from rows of (right class, predicted class), numbered from 0.
+    """The mean of the classes' F1, from rows of (right class, given class), numbered from 0.
 
     NaN for a sample in which a class is never the right one, as its recall is not defined then.
     """
@@ -37,12 +34,12 @@ def macro_f1(classes: int) -> Statistic:
 
 def class_metrics(classes: int) -> tuple[Metric, ...]:
     return (
-        Metric("accuracy", "share that is answered rightly", ("right",)),
+        Metric("accuracy", "share that is answered rightly", ("right",), over="classified questions"),
         Metric(
             "macro_f1",
-            "mean over the possible answers of F1, whichever is how frequent",
+            "mean over the possible answers of F1, however frequent each is",
             ("right_class", "given_class"),
             statistic=macro_f1(classes),
+            over="classified questions",
         ),
-        Metric("gave_an_answer", "share with one of the possible answers", ("gave_an_answer",)),
     )

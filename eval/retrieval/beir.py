@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.types import PUBLIC, Document, Item
 from ingest.split import split
 from ingest.structure import sections_of
+from ingest.sync.reading import READING
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
@@ -64,16 +65,23 @@ def read_judgements(folder: Path, split_name: str) -> list[Judgement]:
 
 
 def index_corpus(folder: Path, library: Library, embedder: Embedder, progress: Progress) -> str:
-    """Makes a library hold the corpus, one document each, and returns the name of its source."""
+    """Makes a library hold the corpus, one document each, and returns the name of its source.
+
+    What it holds already stays as it is, so that the library's generation does.
+    """
+    stamp = str(READING)
     found = list(read_documents(folder))
     with library.writer(embedder) as writer:
         source = writer.source_name(str(folder.resolve()), folder.name)
-        vanished = set(writer.known(source))
+        known = writer.known(source)
+        vanished = set(known)
         for done, one in enumerate(found, start=1):
-            document = replace(one, source=source)
-            writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
-            writer.record(Item(source, document.key, "indexed", revision=document.revision), PUBLIC)
-            vanished.discard(document.key)
+            vanished.discard(one.key)
+            item = Item(source, one.key, "indexed", revision=one.revision, stamp=stamp)
+            if one.key not in known or known[one.key][0] != item:
+                document = replace(one, source=source)
+                writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
+                writer.record(item, PUBLIC)
             progress(done, len(found), "documents indexed")
         for key in vanished:
             writer.remove(source, key)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from eval.progress import Progress
     from eval.retrieval.collection import Collection
     from eval.retrieval.queries import Query
-    from eval.runs.run import Record
 
 commands = typer.Typer()
 
@@ -53,6 +50,8 @@ def retrieval(
     from assistant.settings import load
     from eval.progress import shown_progress
     from eval.retrieval.measure import measure
+    from eval.runs.report import write
+    from eval.runs.show import print_figures
 
     if (beir is None) == (questions is None):
         raise typer.BadParameter("give one of the two", param_hint="--beir, --questions")
@@ -69,7 +68,8 @@ def retrieval(
                 )
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--beir" if beir else "--questions") from error
-    _print_json(record) if as_json else _print(record)
+    write(record)
+    print_figures(record, as_json)
 
 
 Prepared = tuple[str, "list[Query]", list[str], "Collection"]
@@ -99,45 +99,3 @@ def _questions(file: Path, split: str | None, library: Path, settings: Settings)
     with opened(library, settings) as found:
         queries, notes = of_questions(asked, found.documents)
         yield f"{file.stem} {split}" if split else file.stem, queries, notes, found
-
-
-def _print_json(record: Record) -> None:
-    from eval.metrics.ranking import METRICS
-    from eval.retrieval.measure import gains
-    from eval.statistics import figure
-
-    found: dict[str, Any] = {
-        "folder": str(record.folder),
-        "about": asdict(record.about),
-        "notes": record.notes,
-        "figures": {
-            system: [asdict(figure(metric, results, record.about.seed)) for metric in METRICS]
-            for system, results in record.results.items()
-        },
-        "gains": {system: [asdict(one) for one in compared] for system, compared in gains(record).items()},
-    }
-    typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
-
-
-def _print(record: Record) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from eval.metrics.ranking import METRICS
-    from eval.retrieval.measure import gains
-    from eval.statistics import Comparison, Figure, figure
-
-    console = Console()
-    table = Table("", "nDCG@10 [95 %]", *(metric.name for metric in METRICS[1:]), box=None, pad_edge=False)
-    for system, results in record.results.items():
-        first, *others = [figure(metric, results, record.about.seed) for metric in METRICS]
-        assert isinstance(first, Figure)  # there are no queries that it is not defined for
-        shown = [f"{one.value:.3f}" if isinstance(one, Figure) else "–" for one in others]
-        table.add_row(system, f"{first.value:.3f} [{first.low:.3f}, {first.high:.3f}]", *shown)
-    console.print(table)
-    for other, (one, *_) in gains(record).items():
-        assert isinstance(one, Comparison)
-        gain = f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}], p = {one.p_differs:.4f}"
-        console.print(f"{one.metric} above {other}: {gain}", highlight=False)
-    for said in (*record.notes, f"{record.about.data.questions} queries; {record.folder}"):
-        console.print(said, highlight=False)

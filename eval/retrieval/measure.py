@@ -1,4 +1,4 @@
-"""Each query by each system, into a run, and what the last stage gains over the others."""
+"""Each query by each system, into a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.rerank import open_reranker
 from eval.metric import Result
-from eval.metrics.ranking import METRICS, ranking_values
+from eval.metrics.ranking import ranking_values
 from eval.retrieval.baselines import baselines
 from eval.retrieval.stages import stages
 from eval.retrieval.vectors import Vectors
@@ -18,13 +18,13 @@ from eval.runs.about import About, Data, content_hash
 from eval.runs.run import begin, run_folder
 
 if TYPE_CHECKING:
+    from assistant.library.view import DocumentSummary
     from assistant.settings import Settings
     from eval.progress import Progress
     from eval.retrieval.collection import Collection
     from eval.retrieval.queries import Query
     from eval.retrieval.stages import System
     from eval.runs.run import Record, Run
-    from eval.statistics import Comparison, Undefined
 
 KIND = "retrieval"
 _SHOWN = 10
@@ -57,10 +57,10 @@ def measure(
         data = Data(name, content_hash(contents), len(queries))
         made_of = {system.name: system.settings for system in systems}
         about = About.of(KIND, data, made_of, library=collection.library)
-        titles = {document.key: document.title for document in collection.documents}
+        named = {document.key: document for document in collection.documents}
         with begin(out or run_folder(Path(settings.eval.runs), about), about, [*notes, *left_out]) as run:
             for system in systems:
-                _rank(system, {query.id: query for query in queries}, contents, titles, run, progress)
+                _rank(system, {query.id: query for query in queries}, contents, named, run, progress)
             return run.finish()
 
 
@@ -68,7 +68,7 @@ def _rank(
     system: System,
     queries: Mapping[str, Query],
     contents: Mapping[str, Any],
-    titles: Mapping[str, str],
+    named: Mapping[str, DocumentSummary],
     run: Run,
     progress: Progress,
 ) -> None:
@@ -78,33 +78,23 @@ def _rank(
         return
     rank = system.open(progress)
     for done, id_ in enumerate(todo, start=1):
-        run.add(system.name, _result(queries[id_], rank(queries[id_].text), titles))
+        run.add(system.name, _result(queries[id_], rank(queries[id_].text), named))
         progress(done, len(todo), f"queries, {system.name}")
 
 
-def _result(query: Query, ranked: Sequence[str], titles: Mapping[str, str]) -> Result:
+def _result(query: Query, ranked: Sequence[str], named: Mapping[str, DocumentSummary]) -> Result:
+    """Under the names of `eval.runs.details`; what is right and what was found are documents here."""
     ranks = {key: rank for rank, key in enumerate(ranked, start=1)}
     detail = {
         "question": query.text,
         "wording": query.wording,
+        "accepted": list(query.relevant),
+        "answer": ranked[0] if ranked else "",
+        "documents": list(query.relevant),
+        "ranks": {key: ranks.get(key) for key in query.relevant},
+        "relevance": query.relevant,
         "sources": list(query.sources),
         "kinds": list(query.kinds),
-        "relevant": [
-            {"key": key, "title": titles[key], "relevance": degree, "rank": ranks.get(key)}
-            for key, degree in query.relevant.items()
-        ],
-        "found": [{"key": key, "title": titles[key]} for key in ranked[:_SHOWN]],
+        "passages": [{"source": named[key].source, "key": key, "title": named[key].title} for key in ranked[:_SHOWN]],
     }
     return Result(query.id, query.group, ranking_values(query.relevant, ranked, query.wording), detail)
-
-
-def gains(record: Record) -> dict[str, list[Comparison | Undefined]]:
-    """What the stage that the assistant uses gains over each other system of the run, in every metric."""
-    from eval.statistics import compare
-
-    ours = record.results["reranked" if "reranked" in record.results else "fused"]
-    return {
-        other: [compare(metric, results, ours, record.about.seed) for metric in METRICS]
-        for other, results in record.results.items()
-        if results is not ours
-    }

@@ -34,13 +34,14 @@ class System:
 def stages(
     view: View, embedder: Embedder, settings: SearchSettings, reranker: Reranker | None, wanted: Filter
 ) -> list[System]:
-    """Each stage of a search among `wanted`; `reranked` where there is a reranker. They work while the view is open."""
+    """Each stage of a search among `wanted`, first the one that the assistant uses, with which a report compares the
+    others; `reranked` where there is a reranker. They work while the view is open."""
     dense = {"embedder": embedder.fingerprint, "device": settings.device}
     fused = {**dense, "candidates": settings.candidates, "rrf_k": settings.rrf_k}
-    made_of: dict[Stage, dict[str, Any]] = {"lexical": {}, "dense": dense, "fused": fused}
+    made_of: dict[Stage, dict[str, Any]] = {"fused": fused, "lexical": {}, "dense": dense}
     if reranker:
         read = {"reranker": reranker.name, "fingerprint": reranker.fingerprint, "rerank": settings.rerank}
-        made_of["reranked"] = {**fused, **read}
+        made_of = {"reranked": {**fused, **read}, **made_of}
 
     def ranker(stage: Stage) -> Ranker:
         first = max(settings.k, settings.candidates)

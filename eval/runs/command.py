@@ -72,27 +72,26 @@ def compare(
 
 def print_change(change: RunChange, metrics: Sequence[Metric], name: str) -> None:
     """A comparison for people, with the questions that changed in the metric `name`."""
+    from eval.runs.show import print_lines
     from eval.runs.wording import HOW_SURE
 
     typer.echo(f"before: {change.before}\nafter:  {change.after}")
-    _print_lines("", change.notes)
-    _print_lines("What differs beside the systems:", change.about)
+    print_lines("Beware:", change.notes)
+    print_lines("What differs beside the systems:", change.about)
     for system in change.systems:
         _print_system(system, name)
     typer.echo(f"\n{HOW_SURE}")
 
 
 def _print_system(change: SystemChange, name: str) -> None:
-    from eval.runs.sections import Table, comparison_rows
-    from eval.runs.show import print_table
+    from eval.runs.sections import change_table, reasons
+    from eval.runs.show import print_lines, print_table
 
     typer.echo(f"\n{change.before if change.before == change.after else f'{change.before} → {change.after}'}")
-    _print_lines("What differs in its settings:", change.about)
+    print_lines("What differs in its settings:", change.about)
     typer.echo(f"{change.questions} questions in both, {change.answers} with another answer.\n")
-    counts = [(str(len(one.gained)), str(len(one.lost))) for one in change.metrics.values()]
-    rows = comparison_rows({metric: one.comparison for metric, one in change.metrics.items()})
-    header = ("Metric", "Before", "After", "Difference", "p", "n", "Better", "Worse")
-    print_table(Table("", header, tuple((*row, *count) for row, count in zip(rows, counts, strict=True))))
+    print_table(change_table(change))
+    print_lines("\nNot defined:", reasons(one.comparison for one in change.metrics.values()))
     chosen = change.metrics[name]
     for said, changes in (
         (f"Better in {name}", chosen.gained),
@@ -100,7 +99,7 @@ def _print_system(change: SystemChange, name: str) -> None:
         (f"{name} is defined in one of the two only", chosen.other),
     ):
         if changes:
-            typer.echo(f"\n{said}: {len(changes)} questions")
+            typer.echo(f"\n{said} ({len(changes)}):")
             for one in changes[:_MOST_QUESTIONS]:
                 typer.echo(_said(one))
             if len(changes) > _MOST_QUESTIONS:
@@ -112,8 +111,3 @@ def _said(one: Change) -> str:
 
     before, after = (cut(" ".join(text.split())) or "(no answer)" for text in (one.answer_before, one.answer_after))
     return f"  {one.id}: {cut(one.question)}\n    before: {before}\n    after:  {after}"
-
-
-def _print_lines(title: str, lines: Sequence[str]) -> None:
-    if lines:
-        typer.echo("\n".join([title, *(f"  {line}" for line in lines)] if title else lines))

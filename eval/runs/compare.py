@@ -153,7 +153,7 @@ def _require_same_questions(before: Record, after: Record) -> None:
             f"{before.folder} is an evaluation of kind {mine.kind}, {after.folder} one of kind {theirs.kind}: they "
             "cannot be compared. Choose two runs of one kind."
         )
-    if mine.data.sha256 != theirs.data.sha256:
+    if (mine.data.sha256, mine.data.questions) != (theirs.data.sha256, theirs.data.questions):
         raise RunError(
             f"{before.folder} asked {_data(mine)}, {after.folder} asked {_data(theirs)}: runs over different questions "
             "cannot be compared. Run the evaluation again with the same ones."
@@ -205,6 +205,8 @@ def _unfinished(before: Record, after: Record, pairs: Sequence[tuple[str, str]])
                 yield f"{record.folder} is not finished: {system} has {done} of {wanted} questions."
 
 
-def _short(value: Any) -> Any:
-    """Of a hash its beginning."""
-    return f"{value[:12]}…" if isinstance(value, str) and _HASH.fullmatch(value) else value
+def _short(value: Any) -> str:
+    """In one line; of a hash its beginning."""
+    if isinstance(value, str):
+        return f"{value[:12]}…" if _HASH.fullmatch(value) else value
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

@@ -1,4 +1,4 @@
-"""Risk against coverage: how often answers are wrong if only the surest are given.
+"""Risk against coverage, as a curve: how often answers are wrong if only the surest are given.
 
 El-Yaniv and Wiener, "On the foundations of noise-free selective classification", JMLR 11, 2010.
 """
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.metric import Result
+from eval.metrics.abstention import risks
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+    from eval.metric import Floats
 
 CONFIDENCE, CORRECT = "confidence", "correct"
 """The values of a result that a curve is made of."""
 _RESAMPLES = 1_000
+_AT_ONCE = 500_000  # drawn questions
 _POINTS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class RiskCoverage:
-    """`risk` (0..1) is the share of wrong answers among the share `coverage` (0..1, rising to 1) of the `n` questions
-    that are the surest; `low` and `high` are its 95 % interval at each point."""
+    """`risk` (0..1) is the expected share of wrong answers among the share `coverage` (0..1, rising to 1) of the `n`
+    questions that are the surest; `low` and `high` are its 95 % interval at each point, by the percentile bootstrap."""
 
     coverage: Floats
     risk: Floats
@@ -41,31 +41,18 @@ class RiskCoverage:
 
 
 def risk_coverage(results: Sequence[Result], seed: int = 0) -> RiskCoverage | None:
-    """The curve over the results that have a confidence and are right or wrong; None where there are none.
-
-    The answers of equal confidence are right in the share that they are right on the whole, since a threshold cannot
-    part them.
-    """
-    rows = np.array(
-        [[one.values[CONFIDENCE], one.values[CORRECT]] for one in results if {CONFIDENCE, CORRECT} <= one.values.keys()]
-    )
-    if not len(rows):
+    """The curve over the results that have a confidence and are right or wrong; None where there are none."""
+    both = [one.values for one in results if {CONFIDENCE, CORRECT} <= one.values.keys()]
+    if not both:
         return None
-    points = min(_POINTS, len(rows))
-    coverage = np.arange(1, points + 1) / points
+    confidence = np.array([values[CONFIDENCE] for values in both])
+    wrong = 1 - np.array([values[CORRECT] for values in both])
+    n = len(both)
+    points = np.unique(np.linspace(1, n, min(_POINTS, n)).round().astype(np.intp))
     random = np.random.default_rng(seed)
-    drawn = np.stack([_risks(rows[random.integers(len(rows), size=len(rows))], coverage) for _ in range(_RESAMPLES)])
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return RiskCoverage(coverage, _risks(rows, coverage), low, high, len(rows))
-
-
-def _risks(rows: Floats, coverage: Floats) -> Floats:
-    """At each coverage, of which a part of an answer counts as such."""
-    order = np.argsort(-rows[:, 0], kind="stable")
-    confidence, wrong = rows[order, 0], 1 - rows[order, 1]
-    _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
-    shared = (np.bincount(group, wrong) / sizes)[group]
-    sums = np.concatenate([[0.0], np.cumsum(shared)])
-    taken = coverage * len(rows)
-    risks: Floats = np.interp(taken, np.arange(len(rows) + 1), sums) / taken
-    return risks
+    drawn: list[Floats] = []
+    while sum(map(len, drawn)) < _RESAMPLES:
+        chosen = random.integers(n, size=(max(1, min(_RESAMPLES, _AT_ONCE // n)), n))
+        drawn.append(risks(confidence[chosen], wrong[chosen])[:, points - 1])
+    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975], axis=0)
+    return RiskCoverage(points / n, risks(confidence[None], wrong[None])[0, points - 1], low, high, n)

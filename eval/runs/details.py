@@ -9,8 +9,9 @@ Each evaluation puts into `Result.detail` what it has; these are the names under
     citations   what the answer cites   } objects with `source` and `key`, and where there are any `title`, `revision`,
     passages    what the system was shown } `start`, `end` and `quote` or `text`: `Citation` and `Passage` as JSON
 
-A multiple choice has `choices`, and numbers of them as `answer` and `prediction`. Whatever else there is, is shown as
-it stands.
+A multiple choice has `choices`, and numbers of them as `answer` and `prediction`; a task of lm-evaluation-harness has
+`responses`, and what is right as `answer`; a search has `relevant` documents and those that it `found`. Whatever else
+there is, is shown as it stands.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from typing import Any
 from eval.metric import Result
 
 _NAMED = ("question", "accepted", "answer", "documents", "citations", "passages")
-_OF_CHOICE = ("choices", "answer", "prediction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,7 @@ class Details:
 
 
 def details(result: Result) -> Details:
-    detail = result.detail
-    if "choices" in detail:
-        choices = detail["choices"]
-        accepted, answer = (_choice(choices, detail.get(name)) for name in ("answer", "prediction"))
-        named = {**detail, "accepted": [accepted], "answer": answer}
-        more = {name: value for name, value in named.items() if name not in (*_NAMED, *_OF_CHOICE)}
-        more = {"choices": choices, **more}
-    else:
-        named = detail
-        more = {name: value for name, value in detail.items() if name not in _NAMED}
+    named, more = _understood(result.detail)
     return Details(
         question=str(named.get("question", "")),
         accepted=tuple(map(str, named.get("accepted", ()))),
@@ -64,6 +55,26 @@ def details(result: Result) -> Details:
         passages=tuple(map(_evidence, named.get("passages", ()))),
         more=more,
     )
+
+
+def _understood(detail: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What has a name that is understood, and the rest."""
+    if "choices" in detail:
+        said = {name: _choice(detail["choices"], detail.get(name)) for name in ("answer", "prediction")}
+        named = {**detail, "accepted": [said["answer"]], "answer": said["prediction"]}
+        own = {"prediction"}
+    elif "responses" in detail:
+        texts = [one for one in detail["responses"] if isinstance(one, str)]
+        named = {**detail, "accepted": [detail.get("answer", "")], "answer": " / ".join(texts)}
+        own = {"responses"} if texts else set()
+    elif "relevant" in detail:
+        found = [{**one, "rank": rank} for rank, one in enumerate(detail.get("found", ()), start=1)]
+        keys = {"documents": [one["key"] for one in detail["relevant"]], "answer": ", ".join(o["key"] for o in found)}
+        named = {**detail, **keys, "passages": found}
+        own = {"found"}
+    else:
+        named, own = detail, set()
+    return named, {name: value for name, value in named.items() if name not in {*_NAMED, *own}}
 
 
 def _evidence(one: Any) -> dict[str, Any]:
@@ -78,7 +89,7 @@ def _choice(choices: list[str], number: Any) -> str:
 
 def _naming_documents(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, Mapping):
-        if "source" in value and "key" in value:
+        if "key" in value:
             yield dict(value)
         inner: Any = value.values()
     else:

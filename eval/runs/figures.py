@@ -63,11 +63,12 @@ def figures_of(record: Record, metrics: Sequence[Metric] | None = None) -> Figur
 
 def by_question(metric: Metric, results: Sequence[Result]) -> list[float | None]:
     """The metric over each question alone; None where it is not defined."""
-    if not results:
-        return []
-    rows = np.array([[one.values.get(column, np.nan) for column in metric.columns] for one in results])
-    rows[np.isnan(rows).any(axis=1)] = np.nan
-    return [None if np.isnan(value) else float(value) for value in metric.statistic(rows[:, None])]
+    defined = [one for one in results if all(column in one.values for column in metric.columns)]
+    if not defined:
+        return [None] * len(results)
+    rows = np.array([[[one.values[column] for column in metric.columns]] for one in defined])
+    values = {one.id: float(value) for one, value in zip(defined, metric.statistic(rows), strict=True)}
+    return [None if np.isnan(value := values.get(one.id, np.nan)) else value for one in results]
 
 
 def _computed(record: Record, metrics: Sequence[Metric]) -> Figures:

@@ -67,10 +67,10 @@ def gate(before: Record, after: Record, metrics: Sequence[Metric], systems: Sequ
     is not finished, a metric that is not defined, too few questions to find anything.
     """
     _require_whole(before, after)
-    found = compare_runs(before, after, systems, metrics)
-    if len(found.systems) > 1:
-        names = ", ".join(one.before for one in found.systems)
-        raise ValueError(f"The runs share several systems; name the one to judge: {names}.")
+    shared = [name for name in before.results if name in after.results]
+    if not systems and len(shared) > 1:
+        raise ValueError(f"The runs share several systems; name the one to judge: {', '.join(shared)}.")
+    found = compare_runs(before, after, systems or shared, metrics)
     change = found.systems[0]
     _require_same_questions(before, after, (change.before, change.after))
     by_metric = [(metric, change.metrics[metric.name]) for metric in metrics]

@@ -13,9 +13,10 @@ from eval.runs.coverage import CONFIDENCE
 from eval.runs.details import details
 from eval.runs.figures import ENOUGH, FILE, Figures, by_question
 from eval.runs.wording import HOW_SURE, counted_text, difference_text, figure_text, p_text, sides_text
-from eval.statistics import Comparison, Undefined
+from eval.statistics import Comparison, Figure, Undefined
 
 if TYPE_CHECKING:
+    from eval.runs.compare import SystemChange
     from eval.runs.plots import Plot
     from eval.runs.run import Record
 
@@ -81,7 +82,7 @@ def sections(record: Record, figures: Figures, metrics: Sequence[Metric], plots:
 
 
 def figures_table(figures: Figures, metrics: Sequence[Metric]) -> Table:
-    """Metric by system."""
+    """Metric by system, without those that no system has a value for: `undefined_tables` says why."""
     rows = [
         (
             metric.name,
@@ -89,6 +90,7 @@ def figures_table(figures: Figures, metrics: Sequence[Metric]) -> Table:
             counted_text(found[metric.name] for found in figures.overall.values()),
         )
         for metric in metrics
+        if any(isinstance(found[metric.name], Figure) for found in figures.overall.values())
     ]
     return Table("Figures with 95 % intervals", ("Metric", *figures.overall, "Over"), tuple(rows))
 
@@ -116,24 +118,37 @@ def group_tables(figures: Figures, metrics: Sequence[Metric]) -> list[Table]:
     return tables
 
 
-def comparison_rows(found: dict[str, Comparison | Undefined]) -> list[tuple[str, ...]]:
-    """A row for each metric: before, after, difference, p, and over how many."""
+def comparison_rows(found: Iterable[Comparison | Undefined]) -> list[tuple[str, ...]]:
+    """A row for each metric that is defined: before, after, difference, p, and over how many."""
     return [
-        (name, "", "", f"not defined: {one.why}", "", "")
-        if isinstance(one, Undefined)
-        else (name, *sides_text(one), difference_text(one), p_text(one.p_differs), f"{one.n:,}")
-        for name, one in found.items()
+        (one.metric, *sides_text(one), difference_text(one), p_text(one.p_differs), f"{one.n:,}")
+        for one in found
+        if isinstance(one, Comparison)
     ]
+
+
+def change_table(change: SystemChange) -> Table:
+    """Every metric that is defined on both sides, and for how many questions it became better and worse."""
+    defined = [one for one in change.metrics.values() if isinstance(one.comparison, Comparison)]
+    rows = comparison_rows(one.comparison for one in defined)
+    counts = [(f"{len(one.gained):,}", f"{len(one.lost):,}") for one in defined]
+    header = ("Metric", "Before", "After", "Difference", "p", "Questions", "Better", "Worse")
+    return Table("What changed", header, tuple((*row, *n) for row, n in zip(rows, counts, strict=True)))
+
+
+def reasons(found: Iterable[Figure | Comparison | Undefined]) -> list[str]:
+    """Which metrics have no value, and why."""
+    return [f"{one.metric}: {one.why}" for one in found if isinstance(one, Undefined)]
 
 
 def undefined_tables(figures: Figures) -> list[Table]:
-    """Which metrics have no value over all questions, and why."""
-    rows = [
-        (one.metric, system, one.why)
-        for system, found in figures.overall.items()
-        for one in found.values()
-        if isinstance(one, Undefined)
-    ]
+    """Which metrics have no value over all questions, for which systems, and why."""
+    systems: dict[tuple[str, str], list[str]] = {}
+    for system, found in figures.overall.items():
+        for one in found.values():
+            if isinstance(one, Undefined):
+                systems.setdefault((one.metric, one.why), []).append(system)
+    rows = [(metric, ", ".join(named), why) for (metric, why), named in systems.items()]
     return [Table("Metrics without a value", ("Metric", "System", "Why"), tuple(rows))] if rows else []
 
 
@@ -156,7 +171,7 @@ def differences_tables(figures: Figures, metrics: Sequence[Metric]) -> list[Tabl
         Table(
             f"{system}, compared with {figures.against}",
             ("Metric", figures.against, system, "Difference", "p", "Questions"),
-            tuple(comparison_rows({metric.name: found[metric.name] for metric in metrics})),
+            tuple(comparison_rows(found[metric.name] for metric in metrics)),
         )
         for system, found in figures.differences.items()
     ]

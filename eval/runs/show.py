@@ -13,7 +13,7 @@ from eval.kinds import metrics_of
 from eval.metric import Metric
 from eval.runs.figures import figures_of
 from eval.runs.report import HTML
-from eval.runs.sections import Table, figures_table, lead_of, title_of
+from eval.runs.sections import Table, figures_table, lead_of, reasons, title_of
 
 if TYPE_CHECKING:
     from eval.runs.run import Record
@@ -32,6 +32,8 @@ def print_figures(record: Record, as_json: bool = False, metrics: Sequence[Metri
         )
         return
     print_table(figures_table(figures, metrics))
+    for system, found in figures.overall.items():
+        print_lines(f"\nNot defined for {system}:", reasons(found.values()))
     typer.echo(f"\n{title_of(record.about)}. {lead_of(record.about, record.created, record.finished)}")
     for note in record.notes:
         typer.echo(note)
@@ -51,6 +53,12 @@ def print_table(table: Table) -> None:
     for row in table.rows:
         shown.add_row(*map(Text, row))
     console.print(shown)
+
+
+def print_lines(title: str, lines: Sequence[str]) -> None:
+    """A list with its title; nothing where it is empty."""
+    if lines:
+        typer.echo("\n".join([title, *(f"  {line}" for line in lines)]))
 
 
 def print_json(value: Any) -> None:

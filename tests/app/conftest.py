@@ -80,13 +80,13 @@ def running_app() -> StartApp:
 
 @contextmanager
 def _running_app(
-    library: Path, llm_url: str = "http://127.0.0.1:9/v1", folder: Path | None = None, **settings: str
+    library: Path, llm_url: str = "http://127.0.0.1:9/v1", folder: Path | None = None, groups: str = "", **settings: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The app's address and process, started in `folder`, once it listens. Ends it by SIGTERM, and sees that nothing
     of it is left."""
     port = _free_port()
     process = subprocess.Popen(
-        [REFDESK, "app", "--library", library, "--port", str(port)],
+        [REFDESK, "app", "--library", library, "--port", str(port), "--as", groups],
         # A busy machine may need longer than a person would wait for a server that is there.
         env={**os.environ, "REFDESK_LLM__URL": llm_url, "REFDESK_LLM__CONNECT_SECONDS": "60", **settings},
         cwd=folder,

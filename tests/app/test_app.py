@@ -182,6 +182,14 @@ def test_library(page: Page, app_url: str, violations: Violations) -> None:
     expect(opened.value.get_by_role("heading", name="Harbour rules").first).to_be_visible()
 
 
+def test_without_evaluations_the_page_says_how_to_make_one(page: Page, app_url: str, violations: Violations) -> None:
+    page.goto(f"{app_url}/evaluation")
+    expect(page.get_by_text("refdesk eval answers QUESTIONS.jsonl")).to_be_visible()
+    assert not violations(page)
+    narrow(page)
+    assert fits(page)
+
+
 def test_document(page: Page, app_url: str, violations: Violations, library: Path) -> None:
     document = Assistant.open(library).document("port", "lighthouse.md")
     assert document

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from eval.metrics.agreement import kappa
-from eval.metrics.classes import NONE, macro_f1
+from eval.metrics.classes import macro_f1
 from eval.metrics.perplexity import perplexity
 
 PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=30)
@@ -34,7 +34,7 @@ def test_kappa_is_scikit_learns(pairs: list[tuple[int, int]], unknown: int) -> N
 
 def test_macro_f1_by_hand() -> None:
     # yes: 2 of 3 given right, 2 of 2 found; no: 1 of 1, of 2; maybe: nothing given, 1 wanted.
-    rows = [(0, 0), (0, 0), (1, 0), (1, 1), (2, NONE)]
+    rows = [(0, 0), (0, 0), (1, 0), (1, 1), (2, -1)]
     assert macro_f1(3)(np.array([rows], dtype=float)) == pytest.approx([(0.8 + 2 / 3 + 0) / 3])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -37,14 +38,19 @@ def model() -> Any:
     return load_sentence_transformer(folder, "cpu")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Without vectors, but with the converted model."""
+    (tmp_path / "cache").mkdir()
+    for made in model_cache.iterdir():
+        if made.is_dir():
+            (tmp_path / "cache" / made.name).symlink_to(made)
+    monkeypatch.setenv("REFDESK_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture
-def vectors(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("REFDESK_CACHE", str(cache))
+def vectors(cache: Path) -> Any:
     with closing(Vectors(MINILM)) as opened:
         yield opened
 
@@ -67,13 +73,13 @@ def test_a_baseline_ranks_by_the_best_chunk_of_its_own(
 ) -> None:
     system = {one.name: one for one in baselines(lambda: TEXTS, vectors)}[name]
     rank = system.open(silent)
-    assert len(split(TEXTS[0].text)) > 2
+    chunks = [(one.key, chunk) for one in TEXTS for chunk in split(one.text)]
+    assert len(chunks) > len(TEXTS) + 1
+    rows = model.encode([chunk for _, chunk in chunks])
     for question in QUESTIONS:
-        asked = model.encode([question])[0]
         best: dict[str, float] = {}
-        for one in TEXTS:
-            score = float((model.encode(split(one.text)) @ asked).max())
-            best[one.key] = max(score, best.get(one.key, -1.0))
+        for (key, _), score in zip(chunks, (rows @ model.encode([question])[0]).tolist(), strict=True):
+            best[key] = max(score, best.get(key, -1.0))
         assert rank(question) == sorted(best, key=lambda key: -best[key])
 
 
@@ -84,27 +90,22 @@ def test_settings_say_what_a_baseline_is_made_of(vectors: Vectors) -> None:
     assert {one["weights"] for one in said.values()} == {vectors.fingerprint}
 
 
-def test_vectors_are_those_of_sentence_transformers_and_made_once(
-    tmp_path: Path, model: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REFDESK_CACHE", str(tmp_path / "new"))
-    texts = [*QUESTIONS, TIDES, "", QUESTIONS[0], "a lone \ud800 surrogate"[:6]]
+def test_vectors_are_those_of_sentence_transformers_and_made_once(cache: Path, model: Any) -> None:
+    texts = [*QUESTIONS, TIDES, "", QUESTIONS[0]]
     seen: list[tuple[int, int]] = []
+
+    def note(done: int, total: int, what: str) -> None:
+        seen.append((done, total))
+
     with closing(Vectors(MINILM)) as first:
-        rows = first.of(texts, lambda done, total, what: seen.append((done, total)))
-        assert first.of([]).shape[0] == 0
+        rows = first.of(texts, note)
     np.testing.assert_allclose(rows, model.encode(texts, batch_size=1), atol=2e-6)
-    assert seen == [(8, 8)]
-    assert stat.S_IMODE((tmp_path / "new" / FILE).stat().st_mode) == 0o600
     with closing(Vectors(MINILM)) as again:
-        np.testing.assert_array_equal(again.of(list(reversed(texts))), rows[::-1])
-        assert "_model" not in vars(again)  # so nothing was embedded
-
-
-def test_a_model_never_gets_the_vectors_of_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path
-) -> None:
-    monkeypatch.setenv("REFDESK_CACHE", str(tmp_path))
-    with closing(Vectors(MINILM)) as one, closing(Vectors(str(tiny_model))) as other:
-        assert (one.of(["bees"]).shape, other.of(["bees"]).shape) == ((1, 384), (1, 32))
-        assert (one.of(["bees"]).shape, other.of(["bees"]).shape) == ((1, 384), (1, 32))
+        np.testing.assert_array_equal(again.of([*reversed(texts)], note), rows[::-1])
+        assert seen == [(7, 7)]  # and nothing the second time
+        again.of(["ice", *texts], note)
+    assert seen == [(7, 7), (1, 1)]
+    assert stat.S_IMODE((cache / FILE).stat().st_mode) == 0o600
+    with closing(sqlite3.connect(cache / FILE)) as kept:
+        assert kept.execute("SELECT model, count(*) FROM vector GROUP BY model").fetchall() == [(first.fingerprint, 8)]
+    assert first.fingerprint.endswith("-f32")

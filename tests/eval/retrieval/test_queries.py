@@ -53,7 +53,7 @@ def test_questions_that_cannot_be_measured_are_refused() -> None:
         of_questions([question("1", "b", "nowhere.md"), question("2", "B")], DOCUMENTS)
     with pytest.raises(ValueError, match="It is empty"):
         of_questions([question("1", "a")], [])
-    with pytest.raises(ValueError, match="1 answerable questions name no document .*: 2. Add 'documents'"):
+    with pytest.raises(ValueError, match=r"1 answerable questions name no document .*: 2\. Add 'documents'"):
         of_questions([question("1", "a"), Question("2", "what?", ("so",), (), True)], DOCUMENTS)
     with pytest.raises(ValueError, match="No query of the questions has a relevant document"):
         of_questions([question("1")], DOCUMENTS)

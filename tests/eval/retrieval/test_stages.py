@@ -69,9 +69,9 @@ def test_the_first_ranks_are_those_of_an_ordinary_search(beir: Path, collection:
 
 
 def test_reranked_puts_first_what_the_reranker_prefers(collection: Collection, reranker_folder: Path) -> None:
-    assert list(rankers(collection, SearchSettings())) == ["lexical", "dense", "fused"]
+    assert list(rankers(collection, SearchSettings())) == ["fused", "lexical", "dense"]
     rank = rankers(collection, SearchSettings(reranker=str(reranker_folder)))
-    assert list(rank) == ["lexical", "dense", "fused", "reranked"]
+    assert list(rank) == ["reranked", "fused", "lexical", "dense"]
     assert rank["fused"]("lava and melted rock")[0] == "d2"
     found = rank["reranked"]("lava and melted rock")
     assert found[0] == "d3"  # it was taught to prefer dough

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 from eval.harness.mmlu import Model
 from eval.harness.passages import WithPassages, query
 from eval.harness.tasks import Answered, answered, means, requests_of
-from eval.metric import Metric, Result
+from eval.metric import Result
 from eval.progress import Progress
-from eval.runs.about import About, Data, content_hash
+from eval.runs.about import Data, content_hash
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
 
     from eval.runs.run import Run
-
-_SHARES = {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "f1"}
-"""Metrics of lm-eval from 0 to 1."""
 
 
 class NamedTasks:
@@ -65,17 +62,6 @@ class NamedTasks:
                         run.add(name, _result(task, made, one, model))
                     done += len(part)
                     progress(done, len(self._contents), f"documents, {name}")
-
-
-def metrics(about: About) -> tuple[Metric, ...]:
-    """The metrics of a run of named tasks, as its systems' settings name them."""
-    named = next(iter(about.systems.values()))["metrics"]
-    found = []
-    for name, better in named.items():
-        bounds = (0.0, 1.0) if name.partition(", ")[0] in _SHARES else None
-        says = f"lm-evaluation-harness's {name}, mean over documents."
-        found.append(Metric(name, says, (name,), better, over="documents", bounds=bounds))
-    return (*found, Metric("cut prompts", "Share of prompts that lost their beginning.", ("cut",), "lower"))
 
 
 def _result(name: str, task: Task, one: Answered, model: Model) -> Result:

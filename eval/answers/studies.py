@@ -1,0 +1,81 @@
+"""PubMedQA's questions with their abstracts, and a library of the abstracts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assistant import Assistant
+    from assistant.settings import Settings
+
+DECISIONS = ("yes", "no", "maybe")
+SOURCE = "pubmedqa"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A question, and the abstract of its study without the conclusions; `decision` is one of `DECISIONS`."""
+
+    id: str
+    question: str
+    abstract: str
+    decision: str
+
+
+def read_studies(file: Path) -> list[Study]:
+    """The questions of a PQA-L file, in order. Raises ValueError that names the entry and key that is wrong."""
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is not JSON ({error}).") from error
+    if not isinstance(rows, dict) or not rows:
+        raise ValueError(f"{file} is no PQA-L file, an object of questions by PubMed's number.")
+    return [_study(id_, row, f"{file}, question {id_}") for id_, row in rows.items()]
+
+
+def _study(id_: str, row: Any, where: str) -> Study:
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: expected an object, found {str(row)[:80]!r}.")
+    question, contexts, decision = (row.get(key) for key in ("QUESTION", "CONTEXTS", "final_decision"))
+    if not isinstance(question, str) or not question.strip():
+        raise ValueError(f"{where}: 'QUESTION' must be a text, found {question!r}.")
+    if not isinstance(contexts, list) or not contexts or not all(isinstance(one, str) for one in contexts):
+        raise ValueError(f"{where}: 'CONTEXTS' must be a list of texts, found {contexts!r}.")
+    if decision not in DECISIONS:
+        raise ValueError(f"{where}: 'final_decision' must be yes, no or maybe, found {decision!r}.")
+    return Study(id_, question, "\n".join(contexts), decision)
+
+
+def index_abstracts(studies: Sequence[Study], folder: Path, settings: Settings) -> Assistant:
+    """The assistant for a library of the abstracts, one document each, keyed by PubMed's number."""
+    from assistant import Assistant
+    from assistant.embed import open_embedder
+    from assistant.library import Library
+    from assistant.types import PUBLIC, Document, Item
+    from ingest.split import split
+    from ingest.structure import sections_of
+
+    embedder = open_embedder(settings.embedder, Library.fingerprint_at(folder))
+    library = Library.open_or_create(folder, embedder)
+    with library.writer(embedder) as writer:
+        source = writer.source_name(SOURCE, SOURCE)
+        vanished = dict(writer.known(source))
+        for study in studies:
+            revision = hashlib.sha256(study.abstract.encode()).hexdigest()[:16]
+            item, _ = vanished.pop(study.id, (None, None))
+            if item and item.revision == revision:
+                continue
+            title = f"PubMed {study.id}"  # the article's own title is the question
+            sections = sections_of(study.abstract, title)
+            document = Document(source, study.id, revision, title, "", SOURCE, study.abstract, sections)
+            writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
+            writer.record(Item(source, study.id, "indexed", revision=revision), PUBLIC)
+        for key in vanished:
+            writer.remove(source, key)
+        writer.publish()
+    return Assistant(Library.open(folder), embedder, settings)

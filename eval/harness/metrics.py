@@ -1,0 +1,32 @@
+"""What MMLU and the tasks of lm-evaluation-harness measure. Imports nothing heavy, as every report needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eval.metric import Metric
+
+if TYPE_CHECKING:
+    from eval.runs.about import About
+
+METRICS = (
+    Metric("accuracy", "Share of questions whose right choice has the highest log-likelihood.", ("correct",)),
+    Metric("macro accuracy", "Mean over subjects of the accuracy in each.", ("correct",), macro=True),
+    Metric("written accuracy", "Share of questions to which the model wrote the right letter.", ("written_correct",)),
+    Metric("no letter", "Share of questions without a written letter; they count as wrong.", ("no_letter",), "lower"),
+    Metric("cut prompts", "Share of prompts that lost their beginning to fit into the context.", ("cut",), "lower"),
+)
+
+_SHARES = {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "f1"}
+"""Metrics of lm-eval from 0 to 1."""
+
+
+def metrics_of_tasks(about: About) -> tuple[Metric, ...]:
+    """The metrics of a run of named tasks, as its systems' settings name them."""
+    named = next(iter(about.systems.values()))["metrics"]
+    found = []
+    for name, better in named.items():
+        bounds = (0.0, 1.0) if name.partition(", ")[0] in _SHARES else None
+        says = f"lm-evaluation-harness's {name}, mean over documents."
+        found.append(Metric(name, says, (name,), better, over="documents", bounds=bounds))
+    return (*found, Metric("cut prompts", "Share of prompts that lost their beginning.", ("cut",), "lower"))

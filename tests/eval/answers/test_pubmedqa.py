@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lm_eval.tasks.pubmedqa.preprocess_pubmedqa import doc_to_text
+from typer.testing import CliRunner
+
+from eval.answers.pubmedqa import METRICS, probabilities_of, prompt
+from eval.answers.studies import index_abstracts, read_studies
+from eval.cli import commands
+from eval.runs.run import read_run
+from eval.statistics import Figure, Undefined, figure
+
+PUBLISHED = Path(__file__).parents[4] / "shared/data/pubmedqa/pqal_500.json"
+ROWS: dict[str, dict[str, Any]] = {
+    "11": {
+        "QUESTION": "Does the pump of hall 4 leak?",
+        "CONTEXTS": ["The pump of hall 4 was watched for a year.", "No leak of the pump was seen."],
+        "final_decision": "no",
+    },
+    "12": {
+        "QUESTION": "Do magnets warm the tunnel?",
+        "CONTEXTS": ["Magnets in the tunnel were cooled. The tunnel was 2 degrees warmer beside magnets."],
+        "final_decision": "yes",
+    },
+    "13": {
+        "QUESTION": "Can moss grow on concrete shields?",
+        "CONTEXTS": ["Moss was found on one of nine concrete shields."],
+        "final_decision": "maybe",
+    },
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "pqal.json"
+    path.write_text(json.dumps(ROWS))
+    return path
+
+
+def test_the_prompt_is_lm_evals(file: Path) -> None:
+    for study, row in zip(read_studies(file), ROWS.values(), strict=True):
+        assert prompt(study.question, study.abstract) == doc_to_text(row)
+    assert prompt("Why?", "") == "Question: Why?\nAnswer:"
+
+
+def test_probabilities_by_hand() -> None:
+    assert probabilities_of([math.log(0.2), math.log(0.1), math.log(0.1)]) == pytest.approx((0.5, 0.25, 0.25))
+
+
+@given(st.lists(st.floats(-1e4, 0), min_size=3, max_size=3))
+def test_probabilities_sum_to_one_in_the_same_order(likelihoods: list[float]) -> None:
+    found = probabilities_of(likelihoods)
+    assert sum(found) == pytest.approx(1)
+    assert found.index(max(found)) == likelihoods.index(max(likelihoods))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is no PQA-L file"),
+        ('{"11": 3}', "question 11: expected an object, found '3'"),
+        ('{"11": {"QUESTION": ""}}', "question 11: 'QUESTION' must be a text"),
+        ('{"11": {"QUESTION": "a", "CONTEXTS": "b"}}', "question 11: 'CONTEXTS' must be a list of texts, found 'b'"),
+        ('{"11": {"QUESTION": "a", "CONTEXTS": ["b"], "final_decision": "Yes"}}', "question 11: 'final_decision' must"),
+    ],
+)
+def test_a_malformed_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "q.json").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_studies(tmp_path / "q.json")
+
+
+def test_abstracts_are_indexed_and_follow_the_file(file: Path, tmp_path: Path) -> None:
+    from assistant.settings import Settings
+
+    studies = read_studies(file)
+    assistant = index_abstracts(studies, tmp_path / "library", Settings())
+    assert [one.key for one in assistant.documents()] == ["11", "12", "13"]
+    assert assistant.search("Does the pump leak?", 1)[0].key == "11"
+    generation = assistant.status().generation
+    again = index_abstracts(studies, tmp_path / "library", Settings())
+    assert [one.key for one in again.documents()] == ["11", "12", "13"]
+    fewer = index_abstracts(studies[1:], tmp_path / "library", Settings())
+    assert [one.key for one in fewer.documents()] == ["12", "13"]
+    assert fewer.status().generation > generation
+
+
+def test_without_a_model_two_systems_are_left(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFDESK_LLM__URL", "http://127.0.0.1:9/v1")
+    out = tmp_path / "run"
+    found = CliRunner().invoke(commands, ["eval", "pubmedqa", str(file), "--out", str(out), "--json"])
+    assert found.exit_code == 0, found.output
+    record = read_run(out)
+    assert record.finished
+    assert list(record.results) == ["always yes", "extract"]
+    (note,) = record.notes
+    assert note.startswith("Only always yes and extract were asked: the others need a language model. No LLM server")
+    figures = {
+        system: {metric.name: figure(metric, results) for metric in METRICS}
+        for system, results in record.results.items()
+    }
+    accuracy, f1 = figures["always yes"]["accuracy"], figures["always yes"]["macro_f1"]
+    assert isinstance(accuracy, Figure)
+    assert isinstance(f1, Figure)
+    assert accuracy.value == pytest.approx(1 / 3)
+    assert f1.value == pytest.approx((2 * 1 / (1 + 3) + 0 + 0) / 3)
+    assert isinstance(figures["extract"]["accuracy"], Undefined)
+    own = figures["extract"]["own_abstract"]
+    assert isinstance(own, Figure)
+    assert own.value == 1
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not PUBLISHED.exists(), reason=f"needs PubMedQA's test set in {PUBLISHED}")
+def test_the_published_questions_are_read() -> None:
+    studies = read_studies(PUBLISHED)
+    # As the paper's authors count their test set.
+    assert Counter(study.decision for study in studies) == {"yes": 276, "no": 169, "maybe": 55}
