@@ -203,8 +203,8 @@ def test_what_cannot_be_judged_does_not_pass() -> None:
         (replace(whole, finished=False), CORRECT, r"before is not finished: of 10 questions .* extract 10.* goes on"),
         (replace(whole, about=replace(whole.about, kind="mmlu")), CORRECT, "kind mmlu"),
         (replace(whole, about=replace(whole.about, data=Data("t", "0", 10))), CORRECT, "different questions"),
-        (record(some[:9], "before"), CORRECT, r"1 questions have results in before only, 'q009'"),
-        (record([*some, some[0]], "before"), CORRECT, "more than one result of extract for 'q000'"),
+        (replace(whole, results={"extract": some[:9]}), CORRECT, r"1 questions have results in before only, 'q009'"),
+        (replace(whole, results={"extract": (*some, some[0])}), CORRECT, "more than one result of extract for 'q000'"),
         (whole, F1, "Nothing can be told of f1: there are no questions"),
         (record([replace(one, values={}) for one in some], "after"), CORRECT, "no value over these 10 questions"),
     ):
