@@ -17,7 +17,7 @@ import streamlit as st
 from app import comparison
 from app.answer_text import plain_markdown
 from app.question import Reader, answer_html, question_html, visible_text
-from app.runs import GROUPS, Summary, can_draw, pictures, runs_below
+from app.runs import GROUPS, RISK, SYSTEMS, Summary, can_draw, pictures, runs_below
 from assistant import Assistant
 
 if TYPE_CHECKING:
@@ -88,22 +88,28 @@ def _title(run: Summary) -> str:
 
 
 def _runs_html(runs: Sequence[Summary]) -> str:
+    """Each with its figures in the first of its metrics, where they are defined."""
+    from eval.runs.sections import title_of
     from eval.runs.wording import figure_text
+    from eval.statistics import Figure
 
     rows = []
     for run in runs:
         main = run.metrics[0].name
         figures = "<br>".join(
-            f"{escape(system)} {figure_text(found[main])}" for system, found in run.figures.overall.items()
+            f"{escape(system)} {figure_text(one)}"
+            for system, found in run.figures.overall.items()
+            if isinstance(one := found[main], Figure)
         )
-        state = "" if run.finished else "<br>not finished"
-        cells = (escape(run.about.kind), escape(run.about.data.name), f"{run.about.data.questions:,}{state}")
-        data = "".join(f"<td>{cell}</td>" for cell in (*cells, escape(main), figures))
-        rows.append(f'<tr><th scope="row">{run.created[:16].replace("T", " ")}</th>{data}</tr>')
-    names = ("Begun (UTC)", "Kind", "Questions of", "Number", "Metric", "Figure with 95 % interval")
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+        state = "" if run.finished else ", not finished"
+        what = f'{escape(title_of(run.about))}<div class="place">{run.about.data.questions:,} questions{state}</div>'
+        begun = f'<th scope="row">{run.created[:16].replace("T", " ")}</th>'
+        rows.append(
+            f'<tr>{begun}<td>{what}</td><td class="main"><div class="place">{escape(main)}</div>{figures}</td></tr>'
+        )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Begun (UTC)", "Evaluation", "First of its metrics"))
     return (
-        '<div class="table" role="region" aria-label="Runs" tabindex="0"><table class="runs">'
+        '<div class="table list" role="region" aria-label="Runs" tabindex="0"><table class="runs">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -121,21 +127,22 @@ def _show_figures(run: Summary, whole: bool) -> None:
     from eval.runs.wording import HOW_SURE
 
     figures, metrics = run.figures, run.metrics
+    _show_pictures(run, {SYSTEMS})
     _show_tables([figures_table(figures, metrics)])
-    _show_pictures(run, whole)
+    _show_pictures(run, {RISK, GROUPS} if whole else {RISK})
     _show_tables(differences_tables(figures, metrics))
+    if not can_draw():
+        st.html('<p class="about">There are no plots: matplotlib is not installed (<code>refdesk[eval]</code>).</p>')
     if whole:
         _show_tables(group_tables(figures, metrics)[:MOST_METRICS])
     _show_tables(undefined_tables(figures))
     st.html(f'<p class="about">{escape(HOW_SURE)}</p>')
 
 
-def _show_pictures(run: Summary, whole: bool) -> None:
-    if not can_draw():
-        st.html('<p class="about">There are no plots: matplotlib is not installed (<code>refdesk[eval]</code>).</p>')
-        return
-    for one in pictures(str(run.folder), run.stamp):
-        if whole or one.name != GROUPS:
+def _show_pictures(run: Summary, names: Collection[str]) -> None:
+    """The plots of these names, of those that the run has."""
+    for one in pictures(str(run.folder), run.stamp) if can_draw() else ():
+        if one.name in names:
             st.html(
                 f'<figure><img src="{one.address}" alt="{escape(one.alt)}">'
                 f"<figcaption>{escape(one.caption)}</figcaption></figure>"
@@ -207,9 +214,9 @@ def _show_question(run: Summary, id_: str, reader: Reader) -> None:
     by_system = {system: one for system, found in run.record().results.items() for one in found if one.id == id_}
     first = next(iter(by_system.values()))
     st.html(question_html(details(first), first.group, reader))
-    _show_tables([question_table(by_system, run.metrics)])
     for system, result in by_system.items():
         st.html(f"<h3>{escape(system)}</h3>{answer_html(details(result), reader)}")
+    _show_tables([question_table(by_system, run.metrics)])
 
 
 def _worth(metric: Metric, results: dict[str, tuple[Result, ...]]) -> dict[str, float]:

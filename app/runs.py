@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from eval.runs.run import Record
 
 RUN, RESULTS = "run.json", "results/*.jsonl"
-GROUPS = "groups"
-"""The name of the plot that tells groups apart."""
+SYSTEMS, GROUPS, RISK = "systems", "groups", "risk-coverage"
+"""The names of plots."""
 Stamp = tuple[tuple[str, int, int], ...]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "answers": "eval.answers",
     "attacks": "eval.attacks",
-    "mmlu": "eval.harness.mmlu",
+    "mmlu": "eval.harness",
     "pubmedqa": "eval.answers.pubmedqa",
     "retrieval": "eval.retrieval",
 }

@@ -65,12 +65,12 @@ def _singular(acronym: str) -> str:
 
 
 def _first_word(words: list[str], letters: str) -> int | None:
-    """Where the long form begins in the words before the bracket; None where its initials are not the letters."""
-    at = len(words)
-    for letter in reversed(letters):
-        at -= 1
-        while at >= 0 and words[at].lower() in _PASSED_OVER and words[at][0].lower() != letter:
-            at -= 1
-        if at < 0 or words[at][0].lower() != letter:
-            return None
-    return at
+    """Where the long form begins that ends with the last of the words; None where its initials are not the letters."""
+    if not letters:
+        return len(words)
+    if not words:
+        return None
+    *before, last = words
+    if last[0].lower() == letters[-1] and (found := _first_word(before, letters[:-1])) is not None:
+        return found
+    return _first_word(before, letters) if last.lower() in _PASSED_OVER else None

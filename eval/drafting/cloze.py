@@ -23,6 +23,11 @@ _DATE = re.compile(
 _NAME = re.compile(
     r"\b(?:by|at|in|called|named) (?:the )?(?P<name>[A-Z][\w-]+(?: (?:of |the |de )?[A-Z][\w-]+){0,3})(?=\.\Z|,)"
 )
+# What stands before a number that is a fact of its own, not the number of something.
+_BEFORE_A_NUMBER = re.compile(
+    r"\b(?:in|since|until|before|after|year|from|to|by|of|is|was|are|were|has|have|had|than|about|around|over|under|only"
+    r"|nearly|almost|at|port|default|every|least|most|holds?|reach(?:es|ed)?)\s\Z"
+)
 
 
 def from_sentences(document: Document) -> Iterator[Draft]:
@@ -61,14 +66,20 @@ def blank(sentence: str) -> tuple[int, int] | None:
 
 
 def _worth_blanking(sentence: str, number: Quantity) -> bool:
-    """Not a word, an ordinal, a part of a name ("OSG 3.6", "3.10.0-957"), nor a count below ten: of "3 steps" and "4
-    of them" too many sentences speak."""
+    """Not a word, an ordinal, or a part of a name, a reference or an equation's number ("OSG 3.6", "Jordan (1991)");
+    nor a count below ten: of "3 steps" and "4 of them" too many sentences speak."""
     written = sentence[number.start : number.end]
-    if not any(map(str.isdigit, written)) or number.unit == "th" or sentence.count(written) > 1:
+    before, after = sentence[: number.start], sentence[number.end :]
+    if (
+        not any(map(str.isdigit, written))
+        or re.match(r"0\d", written)
+        or number.unit == "th"
+        or sentence.count(written) > 1
+    ):
         return False
-    if re.match(r"[\w-]", sentence[number.end :]) or re.search(r"[^\s(~<>≥≤≈]\Z", sentence[: number.start]):
+    if re.match(r"[\w-]", after) or re.search(r"[^\s(~<>≥≤≈]\Z", before) or re.search(r"\b[A-Z][\w+-]*\s\(?\Z", before):
         return False
-    named = re.search(r"(?:\A|\s)\(?[A-Z][\w+-]*\s\Z", sentence[: number.start])
-    if named and (not number.unit or " " not in written) and not re.fullmatch(r"[12]\d{3}", written):
-        return False
-    return bool(number.unit) or not written.isdigit() or int(written) > 9
+    if number.unit:
+        return " " in written or len(written) > 2  # "1s" may be a plural
+    counted = re.match(r" (?:[a-z-]+ )?[a-z-]+s\b", after)
+    return (not written.isdigit() or int(written) > 9) and bool(counted or _BEFORE_A_NUMBER.search(before))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from assistant.text import terms
+from assistant.text.terms import STOP_WORDS
 from eval.drafting.draft import BLANK, Draft
 
 _LONGEST = 300  # characters
@@ -33,7 +34,7 @@ _NAMED_AFTER = 4  # words
 _DEMONSTRATIVE_THAT = re.compile(r"(?:\A|\b(?:of|in|at|for|by|from|after|before|on|with) )that\b", re.IGNORECASE)
 _GOES_ON = re.compile(
     r"\A(?:and|but|or|so|also|then|however|thus|therefore|hence|moreover|additionally|furthermore|otherwise|instead"
-    r"|similarly|likewise|second|third|finally|note|notes|for (?:example|instance)"
+    r"|similarly|likewise|second|third|finally|today|currently|now|recently|note|notes|for (?:example|instance)"
     r"|in (?:addition|particular|contrast|other words)|as (?:a result|a consequence|before|mentioned|described|noted)"
     r"|\w+[^e]ed|table|figure|fig|step)\b",
     re.IGNORECASE,
@@ -44,6 +45,11 @@ _ORDERS = re.compile(
     r"|stop|submit|take|try|type|update|use|verify|wait|write)\b",
     re.IGNORECASE,
 )
+# "Adapt the script ...": a word that is no preposition has no article behind it but in an order.
+_ORDER = re.compile(r"\A(?P<verb>[A-Z][a-z]+) (?:the|an?|your|this|these|all|any)\b")
+_BEFORE_ARTICLES = """across along although among around behind beside besides beyond despite inside like near outside
+    per since though throughout toward towards under unless unlike until upon via within without whether"""
+_PREPOSITIONS = frozenset(_BEFORE_ARTICLES.split())
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|had|be|been|can|cannot|must|may|will|does|do|did|should|\w{2,}ed|\w{3,}es|began|became"
     r"|built|gave|gives|got|grew|held|holds|kept|keeps|leads?|left|lost|made|makes|means|meets|read|reads|rose|ran|runs"
@@ -82,6 +88,9 @@ def _bad_cloze(question: str) -> str:
         return "it does not begin as a sentence does"
     if match := _GOES_ON.match(question) or _ORDERS.match(question):
         return f"it begins with “{match[0]}”: it goes on from something else, is a note, or gives an order"
+    order = _ORDER.match(question)
+    if order and order["verb"].lower() not in STOP_WORDS | _PREPOSITIONS:
+        return f"it begins with “{order[0]}”: it gives an order"
     if ":" in question or not _VERB.search(question):
         return "it may be no whole sentence"
     if not terms.names(question.replace(BLANK, " ")):

@@ -36,7 +36,7 @@ _GUIDE = """\
 #
 # Then: refdesk eval make-questions --accept THIS_FILE --out questions.jsonl
 #
-# This file quotes documents that these groups may read: {groups}. Give it to nobody else.
+# This file quotes documents that these groups may read, and is for nobody else: {groups}
 """
 
 
@@ -45,7 +45,11 @@ def write_review(file: Path, drafts: Iterable[Draft], made: Mapping[str, Any]) -
 
     `made` says how: its `groups` are those for whom the drafts were made.
     """
-    head = _GUIDE.format(groups=", ".join(made["groups"])) + "\n[made]\n" + "".join(_line(*one) for one in made.items())
+    head = (
+        _GUIDE.format(groups=", ".join(map(_escaped, made["groups"])))
+        + "\n[made]\n"
+        + "".join(_line(*one) for one in made.items())
+    )
     with file.open("x", encoding="utf-8") as opened:
         if set(made["groups"]) != {"everyone"}:
             file.chmod(0o600)

@@ -28,9 +28,11 @@ def exchanged(draft: Draft, seed: int) -> list[Draft]:
     if draft.kind not in ("cell", "figure", "acronym") or draft.question.count(draft.subject) != 1:
         return []
     if draft.kind == "acronym":
+        if not draft.subject.isupper():  # the letters of "EoI" would give themselves away
+            return []
         ways = [(letters, letters) for letters in _other_orders(draft.subject, seed)]
     else:
-        ways = _other_numbers(draft.subject, seed) or _other_names(draft.subject, seed)
+        ways = _other_numbers(draft.subject, seed) or _other_names(draft.subject, draft.question, seed)
     return [_about(draft, subject, words) for subject, words in ways]
 
 
@@ -44,6 +46,8 @@ def _about(draft: Draft, subject: str, absent: str) -> Draft:
         asks=(),
         documents=(),
         answerable=False,
+        rank=None,
+        number=None,
         absent=absent,
     )
 
@@ -72,25 +76,35 @@ def _other_numbers(subject: str, seed: int) -> list[tuple[str, str]]:
     return ways
 
 
-def _other_names(subject: str, seed: int) -> list[tuple[str, str]]:
+def _other_names(subject: str, question: str, seed: int) -> list[tuple[str, str]]:
     found = [name for name in terms.names(f"the {subject}") if name.isalpha() and subject.count(name) == 1]
     # The first word of a cell has a capital letter, name or not.
     if found and subject != found[0] and subject.startswith(found[0]) and found[0][1:].islower():
         found = found[1:]
     if not found:
         return []
-    invented = sorted(_INVENTED, key=lambda name: _digest(seed, subject, name))
-    return [(subject.replace(found[0], name), name) for name in invented[:6]]
+    # "Fetch CRL" becomes "Rimvale", not "Fetch Rimvale".
+    run = re.search(rf"(?:[A-Z][\w-]* )*{re.escape(found[0])}(?: [A-Z][\w-]*)*", subject)
+    invented = sorted(_INVENTED, key=lambda name: _digest(seed, question, name))
+    return [(subject.replace(run[0], name, 1), name) for name in invented[:6]] if run else []
 
 
 def mentioned(words: Iterable[str], documents: Iterable[Document]) -> set[str]:
     """Which of the words, each one or several in a row, stand in a document or in its title, in any case or spacing."""
-    patterns = {one: re.compile(rf"(?<!\w){_spaced(one)}(?!\w)", re.IGNORECASE) for one in words}
+    left = {one: (_joined(one), re.compile(rf"(?<!\w){_spaced(one)}(?!\w)", re.IGNORECASE)) for one in words}
     found: set[str] = set()
     for document in documents:
         whole = f"{document.title}\n{document.text}"
-        found |= {one for one, pattern in patterns.items() if one not in found and pattern.search(whole)}
+        joined = _joined(whole)
+        # That the letters follow one another is quickly seen, and rules out nearly all.
+        new = {one for one, (letters, form) in left.items() if letters in joined and form.search(whole)}
+        found |= new
+        left = {one: forms for one, forms in left.items() if one not in new}
     return found
+
+
+def _joined(text: str) -> str:
+    return re.sub(r"[\s_.-]+", "", text).lower()
 
 
 def _spaced(words: str) -> str:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from assistant.cli_options import AS_JSON
-
-if TYPE_CHECKING:
-    from eval.harness.mmlu import Model
-    from eval.metric import Metric
-    from eval.progress import Progress
-    from eval.runs.about import Data
-    from eval.runs.run import Record, Run
-
-    Evaluate = Callable[[Mapping[str, Model], Run, Progress], None]
 
 _SHOTS = 5
 
@@ -51,95 +39,33 @@ def mmlu(
     adapter: Annotated[
         str | None, typer.Option(help="A LoRA adapter: its folder with --in-process, else its name at the server.")
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the run; default: one below `eval.runs`.")] = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Measure the LLM on multiple choice (MMLU), or on any task of lm-evaluation-harness, with and without a library.
 
-    The run is kept below the folder `eval.runs`; the same command goes on where it stopped.
+    The same command again goes on where it stopped.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # lm-eval's own bars; tqdm looks when it is imported
-    from eval.harness import mmlu as choice
-    from eval.harness.metrics import METRICS, metrics_of_tasks
-    from eval.harness.named import NamedTasks
-    from eval.harness.questions import read
-    from eval.harness.tasks import named_tasks
-    from eval.runs.about import Data
+    from assistant.settings import load
+    from eval.harness.measure import Measured, measure_choices, measure_task
+    from eval.progress import shown_progress
+    from eval.runs import report
+    from eval.runs.show import print_figures
 
     if (data is None) == (task is None):
         raise typer.BadParameter("Give either DATA or --task.")
-    what = _What(library, passage_tokens, in_process, adapter)
-    if data is not None:
-        shown = _SHOTS if shots is None else shots
+    measured = Measured(library, passage_tokens, in_process, adapter)
+    with shown_progress() as progress:
         try:
-            asked = read(data, split, config, shown)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="DATA") from error
-        about = Data(data, asked.sha256, len(asked))
-        record = _run("mmlu", about, {"shots": shown}, what, lambda *rest: choice.evaluate(asked, *rest))
-        _show(record, METRICS, as_json)
-        return
-    assert task is not None
-    try:
-        named = NamedTasks(task, named_tasks(task, shots))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--task") from error
-    record = _run("task", named.data, {"metrics": named.metrics}, what, named.evaluate)
-    _show(record, metrics_of_tasks(record.about), as_json)
-
-
-@dataclass(frozen=True, slots=True)
-class _What:
-    """What is measured."""
-
-    library: Path | None
-    passage_tokens: int
-    in_process: bool
-    adapter: str | None
-
-
-def _run(kind: str, data: Data, asked: dict[str, Any], what: _What, evaluate: Evaluate) -> Record:
-    from assistant import Assistant
-    from assistant.errors import LLMError
-    from assistant.settings import load
-    from eval.harness.systems import open_model, systems
-    from eval.progress import shown_progress
-    from eval.runs.about import About, library_of
-    from eval.runs.run import begin, run_folder
-
-    settings = load()
-    assistant = Assistant.open(what.library, settings) if what.library else None
-    model, about_model = open_model(settings.llm, what.in_process, what.adapter)
-    models, described = systems(model, {**about_model, **asked}, settings, assistant, what.passage_tokens)
-    about = About.of(kind, data, described, library=library_of(assistant) if assistant else None)
-    folder = run_folder(Path(settings.eval.runs), about)
-    with begin(folder, about) as run, shown_progress() as progress:
-        try:
-            evaluate(models, run, progress)
-        except LLMError as error:
-            raise type(error)(f"{error} What was answered is kept in {folder}; the same command goes on.") from error
-        return run.finish()
-
-
-def _show(record: Record, metrics: Sequence[Metric], as_json: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from eval.statistics import Undefined, figure
-
-    figures = {name: [figure(one, results) for one in metrics] for name, results in record.results.items()}
-    if as_json:
-        systems = {name: [asdict(one) for one in found] for name, found in figures.items()}
-        print(json.dumps({"run": str(record.folder), "figures": systems}, indent=2))
-        return
-    table = Table("", *figures, box=None, pad_edge=False)
-    for number, metric in enumerate(metrics):
-        cells = []
-        for found in (of_system[number] for of_system in figures.values()):
-            if isinstance(found, Undefined):
-                cells.append(f"not defined: {found.why}")
+            if data is not None:
+                shown = _SHOTS if shots is None else shots
+                record = measure_choices(
+                    data, measured, load(), progress, split=split, config=config, shots=shown, out=out
+                )
             else:
-                cells.append(f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})")
-        table.add_row(metric.name, *cells)
-    console = Console()
-    console.print(table)
-    console.print(f"{record.about.data.questions} questions, 95 % intervals. The run: {record.folder}", highlight=False)
+                record = measure_task(task or "", measured, load(), progress, shots=shots, out=out)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--task" if task else "DATA") from error
+    report.write(record)
+    print_figures(record, as_json)

@@ -1,9 +1,13 @@
-"""What is made of the results of multiple choices and of tasks of lm-evaluation-harness, told without either."""
+"""What MMLU and the tasks of lm-evaluation-harness measure. Imports nothing heavy, as every report needs it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from eval.metric import Metric
-from eval.runs.about import About
+
+if TYPE_CHECKING:
+    from eval.runs.about import About
 
 METRICS = (
     Metric("accuracy", "Share of questions whose right choice has the highest log-likelihood.", ("correct",)),
@@ -12,6 +16,7 @@ METRICS = (
     Metric("no letter", "Share of questions without a written letter; they count as wrong.", ("no_letter",), "lower"),
     Metric("cut prompts", "Share of prompts that lost their beginning to fit into the context.", ("cut",), "lower"),
 )
+
 _SHARES = {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "f1"}
 """Metrics of lm-eval from 0 to 1."""
 

@@ -68,20 +68,26 @@ def read(data: str, split: str | None = None, config: str | None = None, shots: 
     if any(folder.glob("*/*.csv")):
         if config:
             raise ValueError(f"{data} holds MMLU as CSV, which has no configurations; leave out {config!r}.")
-        questions, pool = _read_csv(folder, split, shots)
+        split, questions, pool = _read_csv(folder, split, shots)
     else:
-        questions, pool = _read_hub(data, split, config, shots)
+        split, questions, pool = _read_hub(data, split, config, shots)
     examples = {subject: pool.get(subject, ())[:shots] for subject in questions}
     for subject, found in examples.items():
         if len(found) < shots:
             raise ValueError(f"{data} has {len(found)} solved examples of {subject!r}; {shots} are to be shown.")
-    return ChoiceSet(data, questions, examples)
+    ids: set[str] = set()
+    for one in (one for of_subject in questions.values() for one in of_subject):
+        if one.id in ids:
+            raise ValueError(f"{data}: two questions have the id {one.id!r}.")
+        ids.add(one.id)
+    name = folder.resolve().name if folder.is_dir() else data
+    return ChoiceSet(" ".join(filter(None, (name, config, split))), questions, examples)
 
 
 _BySubject = dict[str, tuple[ChoiceQuestion, ...]]
 
 
-def _read_csv(folder: Path, split: str | None, shots: int) -> tuple[_BySubject, _BySubject]:
+def _read_csv(folder: Path, split: str | None, shots: int) -> tuple[str, _BySubject, _BySubject]:
     """`<split>/<subject>_<split>.csv`: question, four choices and the letter of the answer; no header."""
     split = split or ("test" if (folder / "test").is_dir() else "val")
     files = sorted((folder / split).glob(f"*_{split}.csv"))
@@ -96,7 +102,7 @@ def _read_csv(folder: Path, split: str | None, shots: int) -> tuple[_BySubject, 
         if shots and not solved.is_file():
             raise ValueError(f"{solved} is missing: it holds the solved examples for {file}.")
         examples[subject] = tuple(_rows(solved, subject)) if shots else ()
-    return questions, examples
+    return split, questions, examples
 
 
 def _rows(file: Path, subject: str) -> Iterator[ChoiceQuestion]:
@@ -116,7 +122,7 @@ def _rows(file: Path, subject: str) -> Iterator[ChoiceQuestion]:
             raise ValueError(f"{file}, line {rows.line_num}: {error}.") from error
 
 
-def _read_hub(data: str, split: str | None, config: str | None, shots: int) -> tuple[_BySubject, _BySubject]:
+def _read_hub(data: str, split: str | None, config: str | None, shots: int) -> tuple[str, _BySubject, _BySubject]:
     splits = _load(data, config)
     split = split or ("test" if "test" in splits else "validation")
     if split not in splits:
@@ -126,7 +132,7 @@ def _read_hub(data: str, split: str | None, config: str | None, shots: int) -> t
         raise ValueError(f"{data} has no split with solved examples ({', '.join(_SHOT_SPLITS)}) beside {split!r}.")
     subject = config or Path(data).name
     examples = _by_subject(splits[solved], f"{data}, split {solved}", subject) if shots and solved else {}
-    return _by_subject(splits[split], f"{data}, split {split}", subject), examples
+    return split, _by_subject(splits[split], f"{data}, split {split}", subject), examples
 
 
 def _load(data: str, config: str | None) -> Mapping[str, Any]:
@@ -134,8 +140,14 @@ def _load(data: str, config: str | None) -> Mapping[str, Any]:
     from datasets.exceptions import DatasetGenerationError
 
     disable_progress_bars()
+    folder = Path(data).expanduser()
     try:
-        found = load_dataset(data, config)
+        if folder.is_dir():
+            files = _files(folder / config if config else folder)
+            form = "parquet" if any(".parquet" in name for names in files.values() for name in names) else "json"
+            found = load_dataset(form, data_files=files)
+        else:
+            found = load_dataset(data, config)
     except DatasetGenerationError as error:
         raise ValueError(f"{data} cannot be read: {error.__cause__ or error}") from error
     except (FileNotFoundError, ConnectionError) as error:
@@ -145,6 +157,19 @@ def _load(data: str, config: str | None) -> Mapping[str, Any]:
         ) from error
     assert isinstance(found, DatasetDict)
     return cast("Mapping[str, Any]", found)
+
+
+def _files(folder: Path) -> dict[str, list[str]]:
+    """Split -> its files. Left to itself, `datasets` would take `dev` for another name of `validation` and mix them."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".parquet", ".jsonl"))
+    if not files:
+        raise ValueError(f"{folder} holds no <split>.jsonl, no <split>-*.parquet and no MMLU as CSV.")
+    if len(configs := sorted({path.parent.name for path in files})) > 1:
+        raise ValueError(f"{folder} holds several configurations; choose one: {', '.join(configs)}.")
+    found: dict[str, list[str]] = {}
+    for path in files:
+        found.setdefault(path.stem.partition("-")[0], []).append(str(path))
+    return found
 
 
 def _by_subject(rows: Any, where: str, name: str) -> _BySubject:
@@ -161,8 +186,9 @@ def _by_subject(rows: Any, where: str, name: str) -> _BySubject:
             choices, answer = _choices(form, row)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{where}, row {number + 1}: {error}") from error
-        id = str(row.get("id") or row.get("question_id") or f"{subject}-{number}")
-        found.setdefault(subject, []).append(ChoiceQuestion(id, subject, str(row["question"]), choices, answer))
+        of_subject = found.setdefault(subject, [])
+        id = str(row.get("id") or row.get("question_id") or f"{subject}-{len(of_subject)}")
+        of_subject.append(ChoiceQuestion(id, subject, str(row["question"]), choices, answer))
     return {subject: tuple(questions) for subject, questions in found.items()}
 
 

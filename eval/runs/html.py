@@ -30,7 +30,7 @@ table {{ border-collapse: collapse; font-size: 0.9rem; min-width: 50%; }}
 caption {{ text-align: left; font-weight: 600; padding-bottom: 0.35rem; }}
 th, td {{ text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }}
 th, td {{ padding: 0.3rem 1.25rem 0.3rem 0; }}
-td {{ max-width: 24rem; overflow-wrap: break-word; }}
+td {{ min-width: 5rem; max-width: 24rem; overflow-wrap: break-word; }}
 thead th {{ color: var(--faint); font-weight: 600; vertical-align: bottom; }}
 tbody th {{ font-weight: 600; min-width: 7rem; }}
 .number {{ font-variant-numeric: tabular-nums; white-space: nowrap; }}

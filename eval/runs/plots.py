@@ -34,6 +34,8 @@ _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 _LINES = ("-", "--", "-.", ":")
 _WIDTH = 9.0  # inches
 _MOST_PANELS = 6
+_MOST_TICKS = 4
+_TALL = 20  # bars' groups from which the axis is told at the top, too
 _PANELS_BESIDE = 3
 _drawing = Lock()
 """matplotlib's settings are the process's, and the app draws in several threads."""
@@ -75,6 +77,7 @@ def _systems(figures: Figures, metrics: Sequence[Metric]) -> Plot | None:
             axes.grid(axis="x")
             axes.tick_params(axis="y", length=0)
             axes.margins(x=0.08)
+            axes.locator_params(axis="x", nbins=_MOST_TICKS)
         panels[0].set_yticks(range(len(systems)), systems)
         panels[0].set_ylim(len(systems) - 0.5, -0.5)
     said = "; ".join(
@@ -120,6 +123,7 @@ def _bars(metric: Metric, values: dict[str, dict[str, Any]], systems: list[str],
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]) if metric.bounds is None else metric.bounds[0])
         axes.set_xlabel(_titled(metric))
+        axes.tick_params(axis="x", labeltop=len(groups) > _TALL)
         axes.grid(axis="x")
         if len(systems) > 1:
             _legend(canvas, axes, len(systems))

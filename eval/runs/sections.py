@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_METRICS = 4
 """Metrics that a report gives group by group; all are in figures.json."""
-_TITLES = {"mmlu": "MMLU"}
+_TITLES = {"mmlu": "MMLU", "pubmedqa": "PubMedQA"}
 _MOST_WORST = 10
 _MOST_CHARACTERS = 300
 _FEW = f"A group has a figure where it has {ENOUGH} results or more. All metrics are in {FILE}."
@@ -149,7 +149,7 @@ def undefined_tables(figures: Figures) -> list[Table]:
             if isinstance(one, Undefined):
                 systems.setdefault((one.metric, one.why), []).append(system)
     rows = [(metric, ", ".join(named), why) for (metric, why), named in systems.items()]
-    return [Table("Metrics without a value", ("Metric", "System", "Why"), tuple(rows))] if rows else []
+    return [Table("Metrics without a value", ("Not defined", "For", "Why"), tuple(rows))] if rows else []
 
 
 def measured_tables(about: About) -> list[Table]:

@@ -13,7 +13,7 @@ from eval.kinds import metrics_of
 from eval.metric import Metric
 from eval.runs.figures import figures_of
 from eval.runs.report import HTML
-from eval.runs.sections import Table, figures_table, lead_of, reasons, title_of
+from eval.runs.sections import Table, figures_table, lead_of, title_of, undefined_tables
 
 if TYPE_CHECKING:
     from eval.runs.run import Record
@@ -32,8 +32,9 @@ def print_figures(record: Record, as_json: bool = False, metrics: Sequence[Metri
         )
         return
     print_table(figures_table(figures, metrics))
-    for system, found in figures.overall.items():
-        print_lines(f"\nNot defined for {system}:", reasons(found.values()))
+    for undefined in undefined_tables(figures):
+        typer.echo("")
+        print_table(undefined)
     typer.echo(f"\n{title_of(record.about)}. {lead_of(record.about, record.created, record.finished)}")
     for note in record.notes:
         typer.echo(note)

@@ -1,6 +1,7 @@
 """Takes the screenshots of the README: `python tests/app/take_screenshots.py http://localhost:8501`.
 
-The address is of an app over the demonstration library (`refdesk demo` opens one).
+The address is of an app over the demonstration library (`refdesk demo` opens one), in a folder in which
+`refdesk eval answers` has put its questions.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ def main(url: str) -> None:
         page.goto(f"{url}/library")
         page.get_by_role("region", name="Files").wait_for()
         page.screenshot(path=FOLDER / "library.png")
+        page.goto(f"{url}/evaluation")
+        page.get_by_text("Brackets hold").wait_for()
+        page.locator(".stHtml h2").evaluate("heading => heading.scrollIntoView()")
+        page.screenshot(path=FOLDER / "evaluation.png")
         chromium.close()
 
 

@@ -119,8 +119,9 @@ def fits(page: Page) -> bool:
 
 def cells(page: Page, table: str) -> dict[str, list[str]]:
     """The cells of a table's rows by what names the row."""
-    rows = page.get_by_role("region", name=table, exact=True).locator("tbody tr").all()
-    return {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows}
+    rows = page.get_by_role("region", name=table, exact=True).locator("tbody tr")
+    rows.first.wait_for()
+    return {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows.all()}
 
 
 def test_runs_and_figures(page: Page, for_wardens: str, runs: Path, violations: Violations) -> None:

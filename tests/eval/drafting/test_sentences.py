@@ -28,6 +28,7 @@ CORPORA = Path(__file__).parents[3].parent / "shared/data/corpora"
         ("It uses byte-pair encoding (BPE).", [("BPE", "byte-pair encoding")]),
         ("It is run by the SNO (station network operator).", [("SNO", "station network operator")]),
         ("The International Institute of Physics (IIP) is old.", [("IIP", "International Institute of Physics")]),
+        ("The National Office of Physics (NOP) is old.", [("NOP", "National Office of Physics")]),
         ("He asked the Certificate Authorities (CAs) again.", [("CA", "Certificate Authorities")]),
         ("Massive Multitask Language Understanding (MMLU) and the mean squared error (MSE).",
          [("MMLU", "Massive Multitask Language Understanding"), ("MSE", "mean squared error")]),
@@ -91,6 +92,7 @@ def test_figures(sentence: str, question: str, answers: list[str]) -> None:
         "New members may use up to 100 GPU-hours.",
         "Note that this takes 3 hours.",
         "It has 12 valves.",
+        "Two others have 90 valves.",
         "The detector has many channels.",
         "The detector has 12 or more channels.",
         "The pump was built in Varnholm.",
@@ -116,6 +118,11 @@ def test_no_figure_is_asked_for_where_the_sentence_leaves_a_doubt(sentence: str)
         ("Halyard has 96 GPUs in 24 nodes.", None),
         ("Halyard needs kernel 3.10.0-957 or newer.", None),
         ("It was built in May.", None),
+        ("The snow layers of Halden are those of Jordan (1991).", None),
+        ("The method of Halden is that of Tang and Riley 2013.", None),
+        ("The water of Halden satisfies equation (24.13) there.", None),
+        ("The valves of Halden have a default of 0.26.", "0.26"),
+        ("The line of Halden has 250 old pumps.", "250"),
     ],
 )
 def test_what_is_blanked(sentence: str, blanked: str | None) -> None:

@@ -108,7 +108,7 @@ def test_the_value_of_a_question_alone() -> None:
 
 
 def test_kinds(make_run: Callable[..., Record]) -> None:
-    for kind in ("answers", "attacks", "mmlu", "retrieval"):
+    for kind in ("answers", "attacks", "mmlu", "pubmedqa", "retrieval"):
         metrics = metrics_of(make_run(kind, {"extract": []}, kind=kind).about)
         assert len({metric.name for metric in metrics}) == len(metrics) > 3
     task = make_run("task", {"llm": []}, kind="task", settings={"llm": {"metrics": {"acc": "higher", "loss": "lower"}}})

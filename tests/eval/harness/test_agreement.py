@@ -1,0 +1,161 @@
+"""Our scores are those of lm-evaluation-harness run directly: its own model, its own task, the same CSV files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.llm import server, smollm2
+from assistant.settings import LLMSettings
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+RESULTS = dict[str, tuple[list[float], int]]
+"""Question -> log-likelihoods, prediction."""
+SUBJECTS = ("astronomy", "conceptual_physics")
+F32 = LLMSettings(precision="f32", context_tokens=1024)
+
+
+@pytest.fixture(scope="module")
+def hf(one_thread: None) -> Any:
+    """lm-eval's own model."""
+    from lm_eval.models.huggingface import HFLM
+
+    return HFLM(pretrained=str(smollm2.folder()), dtype="float32", device="cpu", batch_size=1)
+
+
+@pytest.fixture(scope="module")
+def reference(hf: Any, mmlu: Path, tmp_path_factory: pytest.TempPathFactory) -> RESULTS:
+    """By nothing of ours: lm-eval's `hf` model and its `mmlu_*.yaml`, which are pointed at the files as JSON."""
+    import lm_eval
+    import yaml
+    from lm_eval.tasks import TaskManager
+
+    folder = tmp_path_factory.mktemp("reference")
+    for subject in SUBJECTS:
+        files = {}
+        for split, role in (("dev", "dev"), ("val", "test")):
+            with (mmlu / split / f"{subject}_{split}.csv").open(newline="", encoding="utf-8") as opened:
+                rows = [
+                    {"question": asked, "choices": choices, "answer": "ABCD".index(letter)}
+                    for asked, *choices, letter in csv.reader(opened)
+                ]
+            files[role] = str(folder / f"{subject}_{split}.jsonl")
+            Path(files[role]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        published = Path(lm_eval.__file__).parent / f"tasks/mmlu/default/mmlu_{subject}.yaml"
+        pointed = {"dataset_path": "json", "dataset_name": None, "dataset_kwargs": {"data_files": files}}
+        task = {"include": str(published), "task": f"reference_{subject}", **pointed}
+        (folder / f"{subject}.yaml").write_text(yaml.safe_dump(task))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", folder / "cache")
+        measured = lm_eval.simple_evaluate(
+            model=hf,
+            tasks=[f"reference_{subject}" for subject in SUBJECTS],
+            num_fewshot=5,
+            task_manager=TaskManager(include_path=str(folder), include_defaults=False),
+            bootstrap_iters=0,
+        )
+    found = {}
+    for subject in SUBJECTS:
+        for sample in measured["samples"][f"reference_{subject}"]:
+            likelihoods = [float(response[0][0]) for response in sample["resps"]]
+            prediction = likelihoods.index(max(likelihoods))
+            assert sample["acc"] == float(prediction == sample["target"])
+            found[f"{subject}-{sample['doc_id']}"] = (likelihoods, prediction)
+    return found
+
+
+@pytest.fixture(scope="module")
+def f32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLMSettings]:
+    """vLLM in f32, beside the session's in bf16, whose log-probabilities differ in the second digit."""
+    from fixtures_llm import free_port
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REFDESK_STATE", str(tmp_path_factory.mktemp("state")))
+        settings = F32.model_copy(update={"url": f"http://127.0.0.1:{free_port()}/v1", "answer_seconds": 300})
+        with server.serving(settings):
+            yield settings
+
+
+@pytest.fixture(scope="module", params=["in process", "named tokens", "prompt"])
+def model(request: pytest.FixtureRequest, one_thread: None) -> Any:
+    """Ours, by each of the ways that it computes."""
+    if request.param == "in process":
+        from eval.harness.local import LocalModel
+
+        return LocalModel(F32)
+    from eval.harness.served import ServedModel
+
+    settings = request.getfixturevalue("f32")
+    assert ServedModel(settings).named, "vLLM gives log-probabilities of named tokens"
+    return ServedModel(settings, named=request.param == "named tokens")
+
+
+def test_mmlu(model: Any, mmlu: Path, reference: RESULTS, tmp_path: Path) -> None:
+    from eval.harness.mmlu import evaluate
+    from eval.harness.questions import read
+    from eval.runs.about import About, Data
+    from eval.runs.run import begin
+
+    asked = read(str(mmlu))
+    about = About.of("mmlu", Data("small", asked.sha256, len(asked)), {"alone": {}})
+    with begin(tmp_path / "run", about, cached=False) as run:
+        evaluate(asked, {"alone": model}, run, lambda done, total, what: None)
+        results = run.finish().results["alone"]
+    assert {one.id for one in results} == reference.keys()
+    assert len({prediction for _, prediction in reference.values()}) > 1, "one letter for all would agree too easily"
+    for one in results:
+        likelihoods, prediction = reference[one.id]
+        assert one.detail["log_likelihoods"] == pytest.approx(likelihoods, abs=1e-3)
+        assert one.detail["prediction"] == prediction
+        assert one.values["correct"] == float(prediction == one.detail["answer"])
+
+
+def _requests(kind: str, *arguments: tuple[Any, ...]) -> list[Any]:
+    from lm_eval.api.instance import Instance
+
+    return [Instance(kind, {}, one, n, ("task", n, 1)) for n, one in enumerate(arguments)]
+
+
+LONG = "The detector was read out. " * 300
+PAIRS = (
+    ("The capital of France is", " Paris"),
+    ("The capital of France is", " Paris, which lies on the Seine"),
+    ("The capital of France is", " not known"),
+    ("", "A text by itself"),
+    ("Trailing blank ", "goes over"),
+    ("The capital of France is", " Paris"),
+    (LONG, " It ended"),
+    (LONG, " Done"),
+)
+
+
+def test_any_likelihood(model: Any, hf: Any) -> None:
+    """Of continuations of several tokens, with no context, twice, and of prompts that do not fit."""
+    hf._max_length = model.max_length
+    expected = hf.loglikelihood(_requests("loglikelihood", *PAIRS), disable_tqdm=True)
+    found = model.loglikelihood(_requests("loglikelihood", *PAIRS))
+    assert [likelihood for likelihood, _ in found] == pytest.approx([one for one, _ in expected], abs=1e-3)
+    assert [greedy for _, greedy in found] == [greedy for _, greedy in expected]
+    assert {True, False} == {greedy for _, greedy in expected}
+    assert model.cut == {LONG}
+    texts = _requests("loglikelihood_rolling", ("A short text.",), (LONG,))
+    assert model.loglikelihood_rolling(texts) == pytest.approx(hf.loglikelihood_rolling(texts), rel=1e-4)
+
+
+def test_any_text(model: Any, hf: Any) -> None:
+    hf._max_length = model.max_length
+    asked = _requests(
+        "generate_until",
+        ("Q: What is the capital of France?\nA:", {"until": ["\n"], "max_gen_toks": 12}),
+        ("1, 2, 3, 4,", {"until": ["9"], "max_gen_toks": 40, "do_sample": False}),
+        (LONG, {"until": [], "max_gen_toks": 8}),
+    )
+    expected = hf.generate_until(asked, disable_tqdm=True)
+    assert model.generate_until(asked) == expected
+    assert all(expected)
