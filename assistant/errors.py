@@ -18,6 +18,7 @@
     ├── LLMError
     │   ├── LLMUnavailable     no server answers, or not in time
     │   └── LLMGarbage         a server answers, but not with what it promised
+    │       └── LLMSilent      the model ended its answer before it had said a word
     └── RunError               a run of an evaluation cannot be read, gone on with or compared
 
 Bad arguments are `ValueError`. A message says what was asked, what was found and what to do.
@@ -116,6 +117,10 @@ class LLMUnavailable(LLMError):
 
 
 class LLMGarbage(LLMError):
+    pass
+
+
+class LLMSilent(LLMGarbage):
     pass
 
 

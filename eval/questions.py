@@ -6,8 +6,7 @@
 `id`, `question`, `answers` and `answerable` must be there.
 
 - `answers`: the accepted wordings, the best one first (perplexity is that of the first); whatever holds one counts as
-  right, so a number stands with its unit. Empty for a question that the
-  library cannot answer.
+  right, so a number stands with its unit. Empty for a question that the library cannot answer.
 - `documents`: the keys of the items that hold the answer, as `refdesk status` names them. Empty for a question that the
   library cannot answer, and where nobody knows.
 - `needs`: "any" (default) if each of the documents holds the answer alone, "all" if it takes all of them together.

@@ -11,7 +11,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from assistant.errors import LLMGarbage, LLMUnavailable
+from assistant.errors import LLMGarbage, LLMSilent, LLMUnavailable
 from assistant.settings import LLMSettings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def stream(messages: Sequence[dict[str, str]], settings: LLMSettings, model: str
 
     At least one piece holds more than blanks. Raises LLMUnavailable when the server cannot be reached, answers with an
     HTTP error, is silent for `settings.token_seconds`, needs more than `settings.answer_seconds`, or breaks off;
-    LLMGarbage when it sends something else than a streamed chat completion with text.
+    LLMGarbage when it sends something else than a streamed chat completion, and LLMSilent for one without text.
     """
     import openai  # noqa: F401  (here, so that the slow import does not count as the server's silence)
 
@@ -118,12 +118,12 @@ def _complete(
         raise lost(url, error.__cause__ or error) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or JSON without end of depth
         raise LLMGarbage(f"The server at {url} sent a stream that is not JSON: {_reason(error)}.") from error
+    if finished and not said:
+        raise LLMSilent(f"The language model {model} at {url} ended its answer before it had said a word.")
     if said and not finished:
         raise LLMUnavailable(f"The LLM server at {url} broke off in the middle of its answer. {START}")
     if not said:
-        raise LLMGarbage(
-            f"The server at {url} sent no text: it may be no OpenAI-compatible server, or have nothing to say."
-        )
+        raise LLMGarbage(f"The server at {url} sent no text: it may be no OpenAI-compatible server.")
 
 
 def _read(event: Any, url: str) -> tuple[str, bool]:

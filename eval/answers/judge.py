@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.errors import LLMSilent
 from assistant.llm.generate import stream
 from assistant.settings import LLMSettings
 
@@ -40,7 +41,11 @@ class Judge:
     def _one(self, question: str, first: str, second: str) -> str:
         asked = f"Question: {question}\n\nText A: {first}\n\nText B: {second}\n\n{TASK}"
         told = [{"role": "system", "content": RULES}, {"role": "user", "content": asked}]
-        found = _VERDICT.match("".join(stream(told, self.limits, self.model)))
+        try:
+            said = "".join(stream(told, self.limits, self.model))
+        except LLMSilent:
+            return ""
+        found = _VERDICT.match(said)
         return found[1].lower() if found else ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assistant.check.drafts import is_refusal
+from assistant.errors import LLMSilent
 from assistant.llm.generate import stream
 from assistant.llm.prompts import messages
 from assistant.types import Answer, Citation, Mode, Passage
@@ -61,7 +62,7 @@ class System(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AssistantSystem:
-    """The assistant as people use it, but for one thing: where the language model fails, that is an error."""
+    """The assistant as people use it, but for one thing: where the language model's server fails, that is an error."""
 
     assistant: Assistant
     mode: Mode
@@ -75,7 +76,10 @@ class AssistantSystem:
     def ask(self, question: str) -> Reply:
         started = time.perf_counter()
         inquiry = self.assistant.inquire(question)
-        *pieces, answer = inquiry.answer(self.mode)
+        try:
+            *pieces, answer = inquiry.answer(self.mode)
+        except LLMSilent as error:
+            pieces, answer = [], _quoted(inquiry, error)
         seconds = time.perf_counter() - started
         assert isinstance(answer, Answer)
         written = self.mode == "generate"
@@ -97,7 +101,10 @@ class AssistantSystem:
         """What it would have said if it had not been too unsure to try."""
         if self.mode == "extract":
             return inquiry.extracted()
-        *_, answer = inquiry.generated()
+        try:
+            *_, answer = inquiry.generated()
+        except LLMSilent as error:
+            return _quoted(inquiry, error)
         assert isinstance(answer, Answer)
         return answer
 
@@ -114,13 +121,21 @@ class ClosedBook:
     def ask(self, question: str) -> Reply:
         told = ({"role": "system", "content": CLOSED_BOOK}, {"role": "user", "content": question})
         started = time.perf_counter()
-        pieces = list(stream(told, self.limits, self.model))
+        try:
+            pieces = list(stream(told, self.limits, self.model))
+        except LLMSilent:
+            pieces = []
         seconds = time.perf_counter() - started
         text = "".join(pieces).strip()
-        answered = not is_refusal(text)
+        answered = bool(text) and not is_refusal(text)
         drafted = text if answered else None
-        notes = () if answered else (f"The language model said: {text}",)
+        notes = () if answered else (f"The language model said: {text or 'nothing'}",)
         return Reply(text, answered, drafted, None, "closed-book", (), (), notes, seconds, len(pieces), told)
+
+
+def _quoted(inquiry: Inquiry, error: LLMSilent) -> Answer:
+    """What the assistant says where the language model says nothing."""
+    return inquiry.extracted(f"Extracted without a language model: {error}")
 
 
 def _text(answer: Answer) -> str | None:

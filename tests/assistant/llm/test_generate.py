@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from assistant.errors import LLMError, LLMGarbage, LLMUnavailable
+from assistant.errors import LLMError, LLMGarbage, LLMSilent, LLMUnavailable
 from assistant.llm.generate import probe, stream
 from assistant.settings import LLMSettings
 
@@ -264,8 +264,8 @@ STREAM_FAULTS: dict[str, tuple[Act, type[LLMError]]] = {
     ),
     "no choices": (says(STREAM, b'data: {"choices": []}\n\ndata: [DONE]\n\n'), LLMGarbage),
     "done at once": (says(STREAM, b"data: [DONE]\n\n"), LLMGarbage),
-    "an empty answer": (says(STREAM, event(""), event("", "stop")), LLMGarbage),
-    "a blank answer": (says(STREAM, event(" \n"), event("", "stop")), LLMGarbage),
+    "an empty answer": (says(STREAM, event(""), event("", "stop")), LLMSilent),
+    "a blank answer": (says(STREAM, event(" \n"), event("", "stop")), LLMSilent),
     "an error in the stream": (says(STREAM, b'data: {"error": {"message": "out of memory"}}\n\n'), LLMUnavailable),
     "an error of another shape": (says(STREAM, b'data: {"error": ["out", 3]}\n\n'), LLMUnavailable),
     "500 with a message": (says(http("500 Oops", b'{"error": {"message": "engine died"}}')), LLMUnavailable),

@@ -122,6 +122,17 @@ def test_generate_never_falls_back_to_quotes(
         run(file, library, with_server(server.url), "generate")
 
 
+def test_a_model_that_says_nothing_has_answered_nothing(
+    file: Path, library: Path, serve: Callable[..., Any], with_server: Callable[[str], Settings]
+) -> None:
+    with serve(lambda asked: "") as server:
+        record = run(file, library, with_server(server.url), "generate", "closed-book")
+    closed, generated = (record.results[system][0] for system in ("closed-book", "generate"))
+    assert (closed.values["answered"], closed.detail["notes"]) == (0, ["The language model said: nothing"])
+    assert (generated.values["answered"], generated.values["written"], generated.detail["mode"]) == (1, 0, "extract")
+    assert "before it had said a word" in generated.detail["notes"][0]
+
+
 def test_without_a_server_extract_is_asked_and_the_notes_say_so(
     file: Path, library: Path, with_server: Callable[[str], Settings]
 ) -> None:
@@ -195,7 +206,9 @@ def test_the_command(file: Path, library: Path, tmp_path: Path, monkeypatch: pyt
     assert figures["contains"]["n"] == 3
     assert figures["number_match"]["why"] == "there are no answerable questions with a number"
     assert len(read_run(tmp_path / "run").results["extract"]) == 4
-    assert "number_match: there are no answerable questions with a number" in command(*arguments).stdout
+    shown = command(*arguments).stdout
+    assert "risk_coverage_area" in shown
+    assert "there are no answerable questions with a number" in shown
 
 
 def test_the_command_line_is_checked(file: Path, library: Path, tmp_path: Path) -> None:
