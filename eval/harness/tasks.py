@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +138,7 @@ def answered(model: Any, task: Task, requests: Mapping[int, list[Any]], size: in
     """The documents with these `requests`, in parts of `size`."""
     indices = list(requests)
     for start in range(0, len(indices), size):
-        yield _answer_part(model, task, {index: requests[index] for index in indices[start : start + size]})
+        yield _answer_part(model, task, {i: list(map(_fresh, requests[i])) for i in indices[start : start + size]})
 
 
 def _answer_part(model: Any, task: Task, part: dict[int, list[Any]]) -> list[Answered]:
@@ -156,6 +157,13 @@ def _answer_part(model: Any, task: Task, part: dict[int, list[Any]]) -> list[Ans
             responses = tuple(one.resps[0] for one in requests)
             found.append(Answered(index, requests[0].doc, requests[0].args[0], responses, values))
     return found
+
+
+def _fresh(request: Any) -> Any:
+    """The same request without the responses of a model that was asked before."""
+    asked = copy(request)
+    asked.resps, asked.filtered_resps = [], {}
+    return asked
 
 
 @contextmanager
