@@ -28,9 +28,11 @@ def answer_likelihood(model: ServedModel, told: Sequence[dict[str, str]], answer
     The prompt is what the chat template makes of `told`, up to where the model's own words begin. Raises LLMError.
     """
     prompt = model.apply_chat_template(list(told), add_generation_prompt=True)
-    (likelihood,) = log_likelihoods(model, [(prompt, answer)])
-    _, tokens = model._encode_pair(prompt, answer)
-    return {"nats": -likelihood, "answer_tokens": float(len(tokens))}
+    # Not by `loglikelihood`, which counts blanks at the end of a prompt, such as a template's last line break, as said.
+    context, whole = model.tok_encode(prompt), model.tok_encode(prompt + answer)
+    said = whole[len(context) :]
+    ((likelihood, _),) = model._loglikelihood_tokens([(None, context, said)])
+    return {"nats": -likelihood, "answer_tokens": float(len(said))}
 
 
 def log_likelihoods(model: ServedModel, pairs: Sequence[tuple[str, str]]) -> list[float]:

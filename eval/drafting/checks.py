@@ -10,6 +10,7 @@ from assistant.answering import EVIDENCE
 from assistant.library.view import Filter, View
 from assistant.search import search
 from assistant.text import terms
+from assistant.text.statements import statements
 from eval.drafting.acronyms import from_acronyms
 from eval.drafting.cloze import from_sentences
 from eval.drafting.draft import BLANK, Draft, plain
@@ -27,6 +28,8 @@ DEEPEST = 20
 """So many passages are looked at, for the rank of the document and for other answers."""
 SAME_SENTENCE = 0.8
 """From this share of common content words (Jaccard) on, two sentences are taken to say one thing, of one thing."""
+ABOUT_IT = 0.6
+"""So much of a free question's content must stand in the statement with its answer, the one before it, or the title."""
 SAME_QUESTION = 0.96
 """From this cosine on, two questions are taken for one."""
 
@@ -45,6 +48,21 @@ def unanswered(draft: Draft) -> str:
     if any(contains(draft.question, [answer]) for answer in draft.answers):
         return f"the question holds its answer “{draft.answers[0]}”"
     return ""
+
+
+def unsupported(draft: Draft) -> str:
+    """Why the statement that holds a free question's answer is not about what the question asks; empty if it may be."""
+    text, wanted = draft.evidence.text, terms.question_stems(draft.question)
+    found = statements(text)
+    best = 0.0
+    for before, one in zip((None, *found), found, strict=False):
+        if contains(plain(text[one.start : one.end]), draft.answers):
+            spans = [(one.start, one.end), *one.lead, *([(before.start, before.end)] if before else [])]
+            held = terms.stems(" ".join([draft.evidence.title, *(text[a:b] for a, b in spans)]))
+            best = max(best, terms.coverage(wanted, set(held)))
+    if best >= ABOUT_IT:
+        return ""
+    return f"of what it asks only {best:.0%} stands where its answer “{draft.answers[0]}” does"
 
 
 class Searched:

@@ -70,7 +70,12 @@ def _worth_blanking(sentence: str, number: Quantity) -> bool:
     nor a count below ten: of "3 steps" and "4 of them" too many sentences speak."""
     written = sentence[number.start : number.end]
     before, after = sentence[: number.start], sentence[number.end :]
-    if not any(map(str.isdigit, written)) or number.unit == "th" or sentence.count(written) > 1:
+    if (
+        not any(map(str.isdigit, written))
+        or re.match(r"0\d", written)
+        or number.unit == "th"
+        or sentence.count(written) > 1
+    ):
         return False
     if re.match(r"[\w-]", after) or re.search(r"[^\s(~<>≥≤≈]\Z", before) or re.search(r"\b[A-Z][\w+-]*\s\(?\Z", before):
         return False

@@ -86,7 +86,8 @@ class Dropped:
 def number_of(answer: str) -> tuple[float, str] | None:
     """The number of an answer that is one, with its unit as `assistant.text.units` reads it ("" for a bare number).
 
-    None for an answer with other words, a bound ("more than 5"), a date, or a unit that stands before its number.
+    None for an answer with other words, a bound ("more than 5"), a date, what may be a version ("3.10"), or a unit that
+    stands before its number.
     """
     found = quantities(answer)
     if len(found) != 1 or found[0].bound or found[0].unit in ("th", "clock") or found[0].text.strip() != answer.strip():
@@ -95,6 +96,8 @@ def number_of(answer: str) -> tuple[float, str] | None:
     written = re.search(r"[^\d\s.,-][^\d.,]*\Z", answer)
     unit = written[0].strip() if written and found[0].unit else ""
     again = quantities(f"{found[0].number:f} {unit}".strip())
+    if not unit and re.search(r"\.\d*0\Z", answer):
+        return None
     same = len(again) == 1 and again[0].value == found[0].value and again[0].unit == found[0].unit
     return (value, unit) if same else None
 

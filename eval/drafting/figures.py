@@ -44,17 +44,17 @@ _MEASURE = re.compile(
     rf"{_ABOUT}(?=\d)"
 )
 _OTHER = r"(?!(?:and|or|of|in|to|for|with|as|at|on|by|from|than|more|other|times|that|is|was|has|this|its)\b)"
-_NOUN = re.compile(
-    rf" (?P<noun>(?:{_OTHER}[a-z][a-z-]+ ){{0,2}}?(?:{_OTHER}[a-z][a-z-]+s|[A-Z]{{2,}}(?:-hour)?s))(?![\w-])"
-)
+_NOUN = rf" (?P<noun>(?:{_OTHER}[a-z][a-z-]+ ){{0,2}}?(?:{_OTHER}[a-z][a-z-]+s|[A-Z]{{2,}}(?:-hour)?s))(?![\w-])"
 # What may follow: the end of the clause, or one more phrase without a number, which the question then needs.
-_REST = re.compile(
+_REST = (
     r"(?P<rest>(?: (?:in|on|at|per|for|from|of|with|to|by|every|each) [^\d,;:()]{1,60}?)?)"
     r"(?:[.;](?:\s|\Z)|,? (?:and|that|which) |, )"
 )
+_COUNTED = re.compile(_NOUN + _REST)
+_MEASURED = re.compile(_REST)
 _NO_SUBJECT = re.compile(
     r"\b(?:may|might|can|could|that|which|will|must|should|would|note|also|now|typically|often|usually|it|this|these|we"
-    r"|you|they|he|she|there|if|when|and|or|not)\b",
+    r"|you|they|he|she|there|if|when|and|or|not|one|two|three|others?|both|some|most|many|several)\b",
     re.IGNORECASE,
 )
 _TIME = re.compile(r"(?:\d{1,2} )?(?:[A-Z][a-z]{2,8} )?(?:\d{1,2}, )?[12]\d{3}")
@@ -102,14 +102,14 @@ def _how_many(sentence: str, match: re.Match[str], number: Quantity) -> tuple[st
     found = match.groupdict()
     auxiliary, verb = _FORMS[found.get("verb") or "has"]
     subject, value = _within_sentence(found["subject"]), f"{found['about'] or ''}{number.text}"
-    noun = None if number.unit else _NOUN.match(sentence, number.end)
-    rest = _REST.match(sentence, noun.end() if noun else number.end)
-    if not rest or not (noun or (number.unit and verb in _BY_MEASURE)):
+    form = _MEASURED if number.unit else _COUNTED
+    if not (after := form.match(sentence, number.end)) or (number.unit and verb not in _BY_MEASURE):
         return None
-    ends = f"{rest['rest']}{' in ' + found['year'] if found.get('year') else ''}?"
-    if not noun:
+    ends = f"{after['rest']}{' in ' + found['year'] if found.get('year') else ''}?"
+    if number.unit:
         return f"{_BY_MEASURE[verb]} {auxiliary} {subject} {verb}{ends}", (value,), subject
-    return f"How many {noun['noun']} {auxiliary} {subject} {verb}{ends}", (value, f"{value} {noun['noun']}"), subject
+    noun = after["noun"]
+    return f"How many {noun} {auxiliary} {subject} {verb}{ends}", (value, f"{value} {noun}"), subject
 
 
 def _within_sentence(subject: str) -> str:

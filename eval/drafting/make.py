@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from eval.drafting.checks import Asked, Searched, unanswered
+from eval.drafting.checks import Asked, Searched, unanswered, unsupported
 from eval.drafting.draft import Draft, Dropped, Evidence, Filter, Kind, number_of
 from eval.drafting.free import Malformed, Writer
 from eval.drafting.free import passages as passages_of
@@ -98,7 +98,7 @@ class Drafting:
                 self.made.dropped.append(Dropped("free", draft.reply, draft.document, "form", draft.reason))
                 continue
             for passed in self._passing([draft], most=len(self.made.kept) + 1):
-                if reason := writer.disagrees(passed):
+                if reason := unsupported(passed) or writer.disagrees(passed):
                     self.made.drop(passed, "correctness", reason)
                 else:
                     self._keep(passed)
@@ -136,11 +136,19 @@ class Drafting:
                 self.made.drop(draft, "answerability", reason)
             elif reason := self._searched.contradicted(draft, found := self._searched.passages(draft.question)):
                 self.made.drop(draft, "correctness", reason)
-            elif reason := self._asked[True].duplicate(draft):
+            elif reason := self._asked_before(draft) or self._asked[True].duplicate(draft):
                 self.made.drop(draft, "duplicates", reason)
             else:
                 numeric = draft.kind in ("cell", "figure", "cloze") and number_of(draft.answers[0])
                 yield replace(self._searched.ranked(draft, found), number=numeric or None)
+
+    def _asked_before(self, draft: Draft) -> str:
+        """A cloze and a figure of one sentence have the same answer."""
+        for other in self.made.kept:
+            kinds = {draft.kind, other.kind}
+            if kinds <= {"cloze", "figure"} and other.answerable and other.evidence == draft.evidence:
+                return f"its sentence is asked about in “{other.question}”"
+        return ""
 
     def _make_unanswerable(self, queues: Sequence[Sequence[Draft]], wanted: int) -> None:
         """Questions about what no document that the caller may read mentions."""

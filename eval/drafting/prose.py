@@ -9,7 +9,8 @@ from assistant.text.blocks import blocks
 from assistant.text.statements import statements
 from eval.drafting.draft import plain
 
-_MARKUP = re.compile(r"[`$*{}|<>\\\[\]]|https?://|(?<!\w)_\w|\w_(?!\w)|__|!!!|:::|&#?\w+;")
+_MARKUP = re.compile(r"[`$*{}|<>\\\[\]]|https?://|(?<!\w)_\w|\w_(?!\w)|__|!!!|:::|&#?\w+;|\^|~[^~\s]+~")
+_LONGEST = 1000  # characters; what is longer is no sentence, and may be made to take long
 _ENDS = re.compile(r"[^\W_][\"”’)]?\.\Z|%\.\Z")
 
 
@@ -20,7 +21,9 @@ def sentences(text: str) -> Iterator[tuple[int, int, str]]:
     """
     quoted = [(block.start, block.end) for block in blocks(text) if block.kind in ("quote", "code")]
     for one in statements(text):
-        if one.kind not in ("prose", "item") or any(start <= one.start < end for start, end in quoted):
+        if one.kind not in ("prose", "item") or one.end - one.start > _LONGEST:
+            continue
+        if any(start <= one.start < end for start, end in quoted):
             continue
         sentence = text[one.start : one.end]
         read = plain(sentence)

@@ -16,6 +16,7 @@ from assistant.types import Document
 from eval.drafting.draft import Draft, Evidence, name_of, plain
 from eval.metrics.text import normalized
 
+_LONGEST_ROW = 4000  # characters
 _LONGEST_CELL = 80  # characters; a longer one is a remark, not an answer
 _MOST_ANSWER_WORDS = 8
 _MOST_WORDS = 4  # of a column's name
@@ -56,7 +57,7 @@ class Table:
 def tables(document: Document) -> Iterator[Table]:
     """The tables that have a header row, with cells as they are read; rows of another length are left out."""
     text = document.text
-    rows = (one for one in statements(text) if one.kind == "row" and one.lead)
+    rows = (one for one in statements(text) if one.kind == "row" and one.lead and one.end - one.start <= _LONGEST_ROW)
     for (start, end), group in groupby(rows, key=lambda row: row.lead[0]):
         header = tuple(plain(cell) for cell in cells(text[start:end]))
         read = [(row, tuple(plain(cell) for cell in cells(text[row.start : row.end]))) for row in group]
@@ -112,12 +113,14 @@ def _names_a_row(cell: str) -> bool:
     words = re.findall(r"[^\W\d_]{2,}", cell)
     if not words or (cell.split() == [cell] and cell.islower() and cell.isalpha()):  # "perfect", "share"
         return False
+    if cell.endswith(":") or cell.count(",") > 2:
+        return False
     return len(cell) <= 60 and not any((_MARKUP.search(cell), _NOTHING.fullmatch(cell), _TOTAL.fullmatch(cell)))
 
 
 def _names_a_column(name: str) -> bool:
     words = name.split()
-    if not 1 <= len(words) <= _MOST_WORDS or not re.search(r"[^\W\d_]{2,}", name) or _MARKUP.search(name):
+    if not 1 <= len(words) <= _MOST_WORDS or not re.match(r"[^\W\d_]{2,}|R²", name) or _MARKUP.search(name):
         return False
     bare = re.sub(r"\s*\([^()]*\)|,.*", "", name)
     return not _REMARKS.fullmatch(bare) and not _NO_NOUN.fullmatch(bare) and not re.search(r"[?:!“”\"…]|\.\.", name)

@@ -28,6 +28,8 @@ def exchanged(draft: Draft, seed: int) -> list[Draft]:
     if draft.kind not in ("cell", "figure", "acronym") or draft.question.count(draft.subject) != 1:
         return []
     if draft.kind == "acronym":
+        if not draft.subject.isupper():  # the letters of "EoI" would give themselves away
+            return []
         ways = [(letters, letters) for letters in _other_orders(draft.subject, seed)]
     else:
         ways = _other_numbers(draft.subject, seed) or _other_names(draft.subject, draft.question, seed)

@@ -9,6 +9,7 @@ tasks.py      tasks of lm-evaluation-harness, answered part by part
 letters.py    the letter that a written reply chooses
 mmlu.py       MMLU's protocol, into a run
 any_task.py   any task of lm-evaluation-harness, into a run
+measure.py    an evaluation from what is asked to its run
 metrics.py    what is made of the results
 command.py    `refdesk eval mmlu`
 

@@ -68,9 +68,9 @@ def read(data: str, split: str | None = None, config: str | None = None, shots: 
     if any(folder.glob("*/*.csv")):
         if config:
             raise ValueError(f"{data} holds MMLU as CSV, which has no configurations; leave out {config!r}.")
-        questions, pool = _read_csv(folder, split, shots)
+        split, questions, pool = _read_csv(folder, split, shots)
     else:
-        questions, pool = _read_hub(data, split, config, shots)
+        split, questions, pool = _read_hub(data, split, config, shots)
     examples = {subject: pool.get(subject, ())[:shots] for subject in questions}
     for subject, found in examples.items():
         if len(found) < shots:
@@ -80,13 +80,14 @@ def read(data: str, split: str | None = None, config: str | None = None, shots: 
         if one.id in ids:
             raise ValueError(f"{data}: two questions have the id {one.id!r}.")
         ids.add(one.id)
-    return ChoiceSet(data, questions, examples)
+    name = folder.resolve().name if folder.is_dir() else data
+    return ChoiceSet(" ".join(filter(None, (name, config, split))), questions, examples)
 
 
 _BySubject = dict[str, tuple[ChoiceQuestion, ...]]
 
 
-def _read_csv(folder: Path, split: str | None, shots: int) -> tuple[_BySubject, _BySubject]:
+def _read_csv(folder: Path, split: str | None, shots: int) -> tuple[str, _BySubject, _BySubject]:
     """`<split>/<subject>_<split>.csv`: question, four choices and the letter of the answer; no header."""
     split = split or ("test" if (folder / "test").is_dir() else "val")
     files = sorted((folder / split).glob(f"*_{split}.csv"))
@@ -101,7 +102,7 @@ def _read_csv(folder: Path, split: str | None, shots: int) -> tuple[_BySubject, 
         if shots and not solved.is_file():
             raise ValueError(f"{solved} is missing: it holds the solved examples for {file}.")
         examples[subject] = tuple(_rows(solved, subject)) if shots else ()
-    return questions, examples
+    return split, questions, examples
 
 
 def _rows(file: Path, subject: str) -> Iterator[ChoiceQuestion]:
@@ -121,7 +122,7 @@ def _rows(file: Path, subject: str) -> Iterator[ChoiceQuestion]:
             raise ValueError(f"{file}, line {rows.line_num}: {error}.") from error
 
 
-def _read_hub(data: str, split: str | None, config: str | None, shots: int) -> tuple[_BySubject, _BySubject]:
+def _read_hub(data: str, split: str | None, config: str | None, shots: int) -> tuple[str, _BySubject, _BySubject]:
     splits = _load(data, config)
     split = split or ("test" if "test" in splits else "validation")
     if split not in splits:
@@ -131,7 +132,7 @@ def _read_hub(data: str, split: str | None, config: str | None, shots: int) -> t
         raise ValueError(f"{data} has no split with solved examples ({', '.join(_SHOT_SPLITS)}) beside {split!r}.")
     subject = config or Path(data).name
     examples = _by_subject(splits[solved], f"{data}, split {solved}", subject) if shots and solved else {}
-    return _by_subject(splits[split], f"{data}, split {split}", subject), examples
+    return split, _by_subject(splits[split], f"{data}, split {split}", subject), examples
 
 
 def _load(data: str, config: str | None) -> Mapping[str, Any]:

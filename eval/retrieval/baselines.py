@@ -44,6 +44,7 @@ def baselines(texts: Callable[[], Sequence[Text]], vectors: Vectors) -> list[Sys
 
 
 def _llama_index(texts: Sequence[Text], vectors: Vectors, progress: Progress) -> Ranker:
+    import numpy as np
     from llama_index.core import Document, VectorStoreIndex
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.node_parser import SentenceSplitter
@@ -68,6 +69,8 @@ def _llama_index(texts: Sequence[Text], vectors: Vectors, progress: Progress) ->
     )
     vectors.of([node.get_content() for node in nodes], progress)  # all at once, not ten by ten
     index = VectorStoreIndex(nodes, embed_model=Embedding())
+    kept = index.vector_store.data.embedding_dict  # type: ignore[attr-defined]  # a SimpleVectorStore's
+    kept.update({node: np.asarray(numbers) for node, numbers in kept.items()})  # not to convert them for each question
 
     def keys(question: str, k: int) -> list[str]:
         found = index.as_retriever(similarity_top_k=k).retrieve(question)

@@ -12,6 +12,7 @@ from assistant import Assistant
 from assistant.embed import open_embedder
 from assistant.library import Library
 from assistant.library.view import ANY, Filter
+from assistant.rerank import open_reranker
 from eval.retrieval.baselines import Text
 from eval.retrieval.beir import index_corpus
 from eval.runs.about import library_of
@@ -19,17 +20,19 @@ from eval.runs.about import library_of
 if TYPE_CHECKING:
     from assistant.embed import Embedder
     from assistant.library.view import DocumentSummary, View
+    from assistant.rerank import Reranker
     from assistant.settings import Settings
     from eval.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`documents` of a library as everybody may see them. `wanted` is what a search for them passes over others with;
-    `library` is what `eval.runs.about.library_of` says."""
+    """`documents` of a library as everybody may see them, and what the assistant searches them with. `wanted` is what
+    passes over other documents; `library` is what `eval.runs.about.library_of` says."""
 
     view: View
     embedder: Embedder
+    reranker: Reranker | None
     documents: tuple[DocumentSummary, ...]
     wanted: Filter
     library: dict[str, Any]
@@ -48,7 +51,8 @@ class Collection:
 def indexed(folder: Path, library: Path, settings: Settings, progress: Progress) -> Iterator[Collection]:
     """The corpus of a BEIR folder, which a library in the folder `library` holds afterwards.
 
-    Raises ValueError for a corpus that does not hold what it should, and LibraryError as `Library` does.
+    Raises ValueError for a corpus that does not hold what it should, LibraryError as `Library` does, ModelNotFound and
+    SettingsError as `Assistant.open` does.
     """
     embedder = open_embedder(settings.embedder, Library.fingerprint_at(library))
     made = Library.open_or_create(library, embedder)
@@ -62,7 +66,7 @@ def indexed(folder: Path, library: Path, settings: Settings, progress: Progress)
 
 @contextmanager
 def opened(library: Path, settings: Settings) -> Iterator[Collection]:
-    """All documents of a library that is there. Raises LibraryError as `Library.open` does."""
+    """All documents of a library that is there. Raises as `Assistant.open` does."""
     found = Library.open(library, settings.search.device)
     embedder = open_embedder(settings.embedder, found.made_with[1])
     with found.view() as view:
@@ -77,5 +81,6 @@ def _collection(
     documents: Sequence[DocumentSummary],
     wanted: Filter,
 ) -> Collection:
-    said = library_of(Assistant(library, embedder, settings))
-    return Collection(view, embedder, tuple(documents), wanted, said)
+    reranker = open_reranker(settings.search)
+    said = library_of(Assistant(library, embedder, settings, reranker=reranker))
+    return Collection(view, embedder, reranker, tuple(documents), wanted, said)

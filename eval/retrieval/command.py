@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from assistant.cli_options import AS_JSON
-
-if TYPE_CHECKING:
-    from assistant.settings import Settings
-    from eval.progress import Progress
-    from eval.retrieval.collection import Collection
-    from eval.retrieval.queries import Query
 
 commands = typer.Typer()
 
@@ -50,6 +41,7 @@ def retrieval(
     from assistant.settings import load
     from eval.progress import shown_progress
     from eval.retrieval.measure import measure
+    from eval.retrieval.prepare import of_beir_folder, of_question_file
     from eval.runs.report import write
     from eval.runs.show import print_figures
 
@@ -59,9 +51,9 @@ def retrieval(
     with shown_progress() as progress:
         try:
             with (
-                _beir(beir, split or "train", library, settings, progress)
+                of_beir_folder(beir, split or "train", library, settings, progress)
                 if beir
-                else _questions(questions or Path(), split, library or Path("library"), settings)
+                else of_question_file(questions or Path(), split, library or Path("library"), settings)
             ) as (name, queries, notes, collection):
                 record = measure(
                     name, queries, collection, settings, progress, notes=notes, with_baselines=baselines, out=out
@@ -70,32 +62,3 @@ def retrieval(
             raise typer.BadParameter(str(error), param_hint="--beir" if beir else "--questions") from error
     write(record)
     print_figures(record, as_json)
-
-
-Prepared = tuple[str, "list[Query]", list[str], "Collection"]
-
-
-@contextmanager
-def _beir(folder: Path, split: str, library: Path | None, settings: Settings, progress: Progress) -> Iterator[Prepared]:
-    from eval.retrieval.beir import read_judgements, read_queries
-    from eval.retrieval.collection import indexed
-    from eval.retrieval.queries import of_beir
-
-    texts, judgements = read_queries(folder), read_judgements(folder, split)
-    with TemporaryDirectory() as temporary, indexed(folder, library or Path(temporary), settings, progress) as found:
-        queries, notes = of_beir(texts, judgements, split, found.documents)
-        yield f"{folder.resolve().name} {split}", queries, notes, found
-
-
-@contextmanager
-def _questions(file: Path, split: str | None, library: Path, settings: Settings) -> Iterator[Prepared]:
-    from eval.questions import read_questions
-    from eval.retrieval.collection import opened
-    from eval.retrieval.queries import of_questions
-
-    if split not in (None, "dev", "test"):
-        raise ValueError(f"there is no split {split!r} of questions; there are dev and test")
-    asked = [one for one in read_questions(file) if split in (None, one.split)]
-    with opened(library, settings) as found:
-        queries, notes = of_questions(asked, found.documents)
-        yield f"{file.stem} {split}" if split else file.stem, queries, notes, found

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.rerank import open_reranker
 from eval.metric import Result
 from eval.metrics.ranking import ranking_values
 from eval.retrieval.baselines import baselines
@@ -44,14 +43,14 @@ def measure(
 ) -> Record:
     """The run of all queries by all systems, in the folder `out` or one below `eval.runs` of the settings.
 
-    `name` is what the queries are called in it, `notes` what was left out of them. Raises RunError as `begin` does, and
-    ModelNotFound or SettingsError for a reranker that cannot be used.
+    `name` is what the queries are called in it, `notes` what was left out of them. Raises RunError as `begin` does.
     """
-    reranker = open_reranker(settings.search)
-    left_out = [] if reranker else ["The stage reranked is left out: `search.reranker` names no cross-encoder."]
+    left_out = (
+        [] if collection.reranker else ["The stage reranked is left out: `search.reranker` names no cross-encoder."]
+    )
     left_out += [] if with_baselines else ["LlamaIndex and LangChain are left out, as was asked (--no-baselines)."]
     with closing(Vectors(settings.embedder.model)) if with_baselines else nullcontext() as vectors:
-        systems = stages(collection.view, collection.embedder, settings.search, reranker, collection.wanted)
+        systems = stages(collection, settings.search)
         systems += baselines(collection.texts, vectors) if vectors else []
         contents = {query.id: asdict(query) for query in queries}
         data = Data(name, content_hash(contents), len(queries))

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from assistant.library.view import Filter, View
 from assistant.search import search
 from assistant.types import Stage
 from eval.metrics.ranking import DEPTH
 from eval.progress import Progress
 
 if TYPE_CHECKING:
-    from assistant.embed import Embedder
-    from assistant.rerank import Reranker
     from assistant.settings import SearchSettings
+    from eval.retrieval.collection import Collection
 
 Ranker = Callable[[str], list[str]]
 """From a question to the keys of the first `DEPTH` documents, best first."""
@@ -31,33 +29,33 @@ class System:
     open: Callable[[Progress], Ranker]
 
 
-def stages(
-    view: View, embedder: Embedder, settings: SearchSettings, reranker: Reranker | None, wanted: Filter
-) -> list[System]:
-    """Each stage of a search among `wanted`, first the one that the assistant uses, with which a report compares the
-    others; `reranked` where there is a reranker. They work while the view is open."""
-    dense = {"embedder": embedder.fingerprint, "device": settings.device}
+def stages(collection: Collection, settings: SearchSettings) -> list[System]:
+    """Each stage of a search, first the one that the assistant uses, with which a report compares the others;
+    `reranked` where there is a reranker. They work while the collection's view is open."""
+    reranker = collection.reranker
+    dense = {"embedder": collection.embedder.fingerprint, "device": settings.device}
     fused = {**dense, "candidates": settings.candidates, "rrf_k": settings.rrf_k}
     made_of: dict[Stage, dict[str, Any]] = {"fused": fused, "lexical": {}, "dense": dense}
     if reranker:
         read = {"reranker": reranker.name, "fingerprint": reranker.fingerprint, "rerank": settings.rerank}
         made_of = {"reranked": {**fused, **read}, **made_of}
-
-    def ranker(stage: Stage) -> Ranker:
-        first = max(settings.k, settings.candidates)
-
-        def keys(question: str, k: int) -> list[str]:
-            # Behind the first passages stand those of a fused search, so the reranker need not read twice.
-            by = "fused" if stage == "reranked" and k > first else stage
-            found = search(view, embedder, question, settings, k=k, stage=by, wanted=wanted, reranker=reranker)
-            return [passage.key for passage in found]
-
-        return lambda question: first_documents(lambda k: keys(question, k), first)
-
     return [
-        System(stage, given, lambda progress, stage=stage: ranker(stage))  # type: ignore[misc]
+        System(stage, given, lambda progress, stage=stage: _ranker(stage, collection, settings))  # type: ignore[misc]
         for stage, given in made_of.items()
     ]
+
+
+def _ranker(stage: Stage, collection: Collection, settings: SearchSettings) -> Ranker:
+    first = max(settings.k, settings.candidates)
+
+    def keys(question: str, k: int) -> list[str]:
+        # Behind the first passages stand those of a fused search, so the reranker need not read twice.
+        by = "fused" if stage == "reranked" and k > first else stage
+        view, embedder, reranker = collection.view, collection.embedder, collection.reranker
+        found = search(view, embedder, question, settings, k=k, stage=by, wanted=collection.wanted, reranker=reranker)
+        return [passage.key for passage in found]
+
+    return lambda question: first_documents(lambda k: keys(question, k), first)
 
 
 def first_documents(search_for: Callable[[int], Sequence[str]], k: int) -> list[str]:

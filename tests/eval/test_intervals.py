@@ -53,25 +53,31 @@ def widened(n: int) -> float:
     return float(2 * stats.norm.cdf(end) - 1)
 
 
+def variance(rows: Floats) -> Floats:
+    """Of all but NaN: a statistic whose draws are too small."""
+    return np.nanvar(rows[..., 0], axis=-1)
+
+
 @pytest.mark.parametrize("n", [8, 40, 300])
 def test_bca_equals_scipys(n: int) -> None:
     random = np.random.default_rng(n)
     of = random.integers(1, 5, n).astype(float)
-    rows = np.column_stack([random.binomial(of.astype(int), 0.8), of]).astype(float)
-    skewed = random.lognormal(0, 0.6, (n, 1))
+    cited = [random.binomial(of.astype(int), 0.8).astype(float), of]
+    skewed = [random.lognormal(0, 0.6, n)]
     for ours, columns, theirs in (
-        (mean, [skewed[:, 0]], lambda x, axis: x.mean(axis)),
-        (ratio, list(rows.T), lambda x, y, axis: x.sum(axis) / y.sum(axis)),
-        (exp_ratio, list(rows.T), lambda x, y, axis: np.exp(x.sum(axis) / y.sum(axis))),
+        (mean, skewed, lambda x, axis: x.mean(axis)),
+        (variance, skewed, lambda x, axis: x.var(axis)),
+        (ratio, cited, lambda x, y, axis: x.sum(axis) / y.sum(axis)),
+        (exp_ratio, cited, lambda x, y, axis: np.exp(x.sum(axis) / y.sum(axis))),
     ):
         expected = stats.bootstrap(
             columns, theirs, paired=True, vectorized=True, method="BCa", n_resamples=40_000, batch=2_000,
             confidence_level=widened(n), rng=1,
         )  # fmt: skip
-        low, high = bca(np.column_stack(columns), one_stratum(n), ours, seed=2)
-        # The 2.5th percentile of 4,000 draws is known to 4 % of their spread, and the correction of bias, which counts
-        # twice, to 2 %: together 6 %; of four times that one fails in 10,000.
-        assert (low, high) == pytest.approx(expected.confidence_interval, abs=0.25 * expected.standard_error)
+        found = np.array([bca(np.column_stack(columns), one_stratum(n), ours, seed) for seed in range(10)])
+        # Both are known up to their draws only: ours to a third of how it varies from seed to seed, theirs likewise.
+        tolerance = 0.1 * expected.standard_error + found.std(axis=0)
+        assert (np.abs(found.mean(axis=0) - expected.confidence_interval) < tolerance).all(), (n, ours)
 
 
 def test_acceleration_by_hand() -> None:

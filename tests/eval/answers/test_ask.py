@@ -190,12 +190,12 @@ def test_the_command(file: Path, library: Path, tmp_path: Path, monkeypatch: pyt
     arguments = [str(file), "--library", str(library), "--out", str(tmp_path / "run"), "--system", "extract"]
     found = json.loads(command(*arguments, "--json").stdout)
     assert found["folder"] == str(tmp_path / "run")
-    assert found["figures"]["extract"]["refused"]["value"] == 1.0
-    assert found["figures"]["extract"]["contains"]["n"] == 3
-    assert found["undefined"]["extract"]["number_match"] == "there are no answerable questions with a number"
+    figures = found["overall"]["extract"]
+    assert figures["refused"]["value"] == 1.0
+    assert figures["contains"]["n"] == 3
+    assert figures["number_match"]["why"] == "there are no answerable questions with a number"
     assert len(read_run(tmp_path / "run").results["extract"]) == 4
-    shown = command(*arguments).stdout
-    assert "Not defined here: number_match (there are no" in " ".join(shown.split())
+    assert "number_match: there are no answerable questions with a number" in command(*arguments).stdout
 
 
 def test_the_command_line_is_checked(file: Path, library: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lm_eval.tasks.pubmedqa.preprocess_pubmedqa import doc_to_text
 from typer.testing import CliRunner
@@ -55,6 +55,7 @@ def test_probabilities_by_hand() -> None:
     assert probabilities_of([math.log(0.2), math.log(0.1), math.log(0.1)]) == pytest.approx((0.5, 0.25, 0.25))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e4, 0), min_size=3, max_size=3))
 def test_probabilities_sum_to_one_in_the_same_order(likelihoods: list[float]) -> None:
     found = probabilities_of(likelihoods)

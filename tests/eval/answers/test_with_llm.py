@@ -56,7 +56,7 @@ def chat(told: list[dict[str, str]]) -> str:
 
 
 def settings_of(limits: LLMSettings, tmp_path: Path) -> Settings:
-    found = Settings(llm=limits)
+    found = Settings(llm=limits.model_copy(update={"max_tokens": 24}))
     return found.model_copy(update={"eval": found.eval.model_copy(update={"runs": str(tmp_path / "runs")})})
 
 

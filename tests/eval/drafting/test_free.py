@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 from assistant.errors import LLMUnavailable
 from assistant.settings import LLMSettings, SearchSettings
 from assistant.types import Document
+from eval.drafting.checks import unsupported
 from eval.drafting.draft import Draft
 from eval.drafting.free import Malformed, Writer, passages
 from eval.drafting.make import Drafting
@@ -36,7 +38,7 @@ def saying(reply: Reply) -> Iterator[LLMSettings]:
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = reply(*(message["content"] for message in asked["messages"]))
+            said = reply(asked["messages"][0]["content"], asked["messages"][-1]["content"])
             if said is None:
                 self.close_connection = True
                 return
@@ -140,15 +142,32 @@ def test_the_second_answer_must_agree(a_document: Callable[..., Document], again
         assert (Writer(settings).disagrees(draft) == "") == agrees
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "supported"),
+    [
+        (QUESTION, "1887", True),
+        ("Until when did the lamp of the lighthouse burn oil?", "1931", True),
+        ("What is the largest weight of a model?", "seven years", False),
+        ("Who wrote the constitution of Varnholm?", "the fishermen of the island", False),
+    ],
+)
+def test_the_answer_must_stand_where_the_question_points(
+    a_document: Callable[..., Document], question: str, answer: str, supported: bool
+) -> None:
+    (passage,) = passages(a_document(TEXT, title="Port Ambrel"))
+    assert (unsupported(Draft("free", question, (answer,), "", (), passage, ("a.md",))) == "") == supported
+
+
 def obliging(rules: str, text: str) -> str:
-    """A model that makes a cloze of the first sentence with a number, and can answer it."""
-    body = text.partition("\n\n")[2].partition("\n\nQuestion: ")[0]
-    number = next((word for word in body.split() if word.isdigit()), "none")
-    return (
-        f"Question: What number stands in {text.split()[0]} {len(body)}?\nAnswer: {number}"
-        if "two lines" in rules
-        else number
-    )
+    """A model that asks for the first number of a passage in the words around it, and can answer that."""
+    title, _, rest = text.partition("\n\n")
+    words = rest.partition("\n\nQuestion: ")[0].split()
+    at = next((at for at, word in enumerate(words) if re.fullmatch(r"[\d,]+", word)), None)
+    if at is None:
+        return "There is no number."
+    around = " ".join(re.findall(r"[A-Za-z]+", " ".join(words[max(0, at - 4) : at + 4])))
+    asks = f"Question: What number of {title} is in {around}?\nAnswer: {words[at]}"
+    return asks if "two lines" in rules else words[at]
 
 
 def with_llm(library: Library, embedder: Embedder, settings: LLMSettings, wanted: int) -> Drafting:
@@ -189,12 +208,12 @@ def test_a_model_that_dies_is_an_error_and_loses_nothing(demo: Library, embedder
     def dying(rules: str, text: str) -> str | None:
         nonlocal calls
         calls += 1
-        return obliging(rules, text) if calls < 7 else None
+        return obliging(rules, text) if calls < 20 else None
 
     with saying(dying) as settings, demo.view() as view:
         drafting = Drafting(view, embedder, SearchSettings(), 0, lambda done, total, what: None)
         with pytest.raises(LLMUnavailable):
-            drafting.with_llm(10, Writer(settings))
+            drafting.with_llm(30, Writer(settings))
     assert drafting.made.kept
 
 

@@ -159,6 +159,12 @@ def test_nearly_the_same_question_is_kept_once(publish: Publish, embedder: Embed
     assert set(kept.documents) == {"a.md", "b.md"}
 
 
+def test_a_sentence_is_asked_about_once(publish: Publish, embedder: Embedder) -> None:
+    made = drafted(publish({"a.md": "The Halyard farm has 96 graphics cards."}), embedder, 8)
+    assert questions(made) == ["How many graphics cards does the Halyard farm have?"]
+    assert "its sentence is asked about" in reasons(made, "duplicates")["The Halyard farm has ____ graphics cards."]
+
+
 def test_a_library_without_anything_to_ask_gives_nothing(publish: Publish, embedder: Embedder) -> None:
     made = drafted(publish({"a.md": "Nothing of note."}), embedder, 8)
     assert (made.kept, made.documents) == ([], 1)

@@ -92,6 +92,7 @@ def test_figures(sentence: str, question: str, answers: list[str]) -> None:
         "New members may use up to 100 GPU-hours.",
         "Note that this takes 3 hours.",
         "It has 12 valves.",
+        "Two others have 90 valves.",
         "The detector has many channels.",
         "The detector has 12 or more channels.",
         "The pump was built in Varnholm.",

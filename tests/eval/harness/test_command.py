@@ -155,7 +155,7 @@ def test_a_server_that_dies_and_comes_back(mmlu: Path, here: Path, server: Serve
     died = run(str(mmlu))
     assert isinstance(died.exception, LLMUnavailable)
     folder = runs_in(here / "runs")[0].folder
-    assert f"What was answered is kept in {folder}; the same command goes on." in str(died.exception)
+    assert f"What was answered is kept in runs/{folder.name}; the same command goes on." in str(died.exception)
     kept = read_run(folder)
     assert [one.id for one in kept.results["without retrieval"]] == ["astronomy-0", "astronomy-1"]
     assert not kept.finished
@@ -202,7 +202,7 @@ def test_servers_that_cannot_score(server: Server) -> None:
         ([], "Give either DATA or --task."),
         (["nowhere", "--task", "arc_easy"], "Give either DATA or --task."),
         (["nowhere"], "neither a folder with MMLU's CSV files"),
-        (["--task", "no_such_task"], "has no task 'no_such_task'"),
+        (["--task", "nowhere.yaml"], "The task nowhere.yaml cannot be had"),
     ],
 )
 def test_wrong_usage(arguments: list[str], complaint: str, here: Path) -> None:

@@ -27,7 +27,7 @@ def test_mmlu_as_published(mmlu: Path) -> None:
         "conceptual_physics": 3,
     }
     assert [len(examples) for examples in found.examples.values()] == [5, 5]
-    assert len(found) == 5
+    assert (len(found), found.name) == (5, f"{mmlu.name} val")
     last = found.questions["conceptual_physics"][-1]
     assert last.question == "Read this:\n\nA coil turns in a magnetic field.\nWhat appears in it?"
     assert (last.id, last.choices, last.answer) == ("conceptual_physics-2", ("heat", "a voltage", "light", "mass"), 1)

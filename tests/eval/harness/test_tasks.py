@@ -159,8 +159,9 @@ def assistant(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Assist
     folder = tmp_path_factory.mktemp("documents")
     (folder / "thermometer.md").write_text("# Instruments\n\nA thermometer measures temperature in degrees.\n")
     (folder / "metals.md").write_text("# Metals\n\nIron is a metal; wood and sulphur are not.\n")
-    build_library(folder, folder / "library")
-    return Assistant.open(folder / "library")
+    library = tmp_path_factory.mktemp("library") / "library"
+    build_library([folder], library)
+    return Assistant.open(library)
 
 
 def test_passages_stand_before_the_prompt(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,8 @@ def collection(beir: Path, tmp_path: Path, embedder: Embedder) -> Iterator[Colle
 
 
 def rankers(collection: Collection, settings: SearchSettings) -> dict[str, Ranker]:
-    reranker = open_reranker(settings)
-    found = stages(collection.view, collection.embedder, settings, reranker, collection.wanted)
-    return {system.name: system.open(silent) for system in found}
+    searched = replace(collection, reranker=open_reranker(settings))
+    return {system.name: system.open(silent) for system in stages(searched, settings)}
 
 
 def test_dense_ranking_equals_exhaustive_search(beir: Path, collection: Collection) -> None:
@@ -84,7 +84,7 @@ def test_settings_name_all_that_a_ranking_depends_on(collection: Collection, rer
     settings = SearchSettings(reranker=str(reranker_folder), rerank=7, candidates=50, rrf_k=9)
     reranker = open_reranker(settings)
     assert reranker
-    found = stages(collection.view, collection.embedder, settings, reranker, collection.wanted)
+    found = stages(replace(collection, reranker=reranker), settings)
     said = {system.name: set(map(str, system.settings.values())) for system in found}
     assert said["dense"] == {collection.embedder.fingerprint, "cpu"}
     assert said["fused"] == said["dense"] | {"50", "9"}
