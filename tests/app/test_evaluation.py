@@ -109,8 +109,17 @@ def look_at(page: Page, view: str) -> None:
 
 
 def choose(page: Page, label: str, option: str) -> None:
+    """Types what is chosen: of a long list only a part is there to be clicked."""
+    settle(page)
     page.get_by_label(label, exact=True).click()
+    page.get_by_label(label, exact=True).fill(option)
     page.get_by_role("option", name=option).click()
+
+
+def settle(page: Page) -> None:
+    """Waits until nothing is pale any more because it is about to be replaced."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=60_000)
 
 
 def fits(page: Page) -> bool:
@@ -134,7 +143,7 @@ def test_runs_and_figures(page: Page, for_wardens: str, runs: Path, violations: 
     expect(listed.nth(1)).to_contain_text("generate 0.92 [")
     choose(page, "Run", "isle · a")
     page.get_by_text("24 questions, 2 systems").wait_for()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+    settle(page)
 
     from eval.runs.run import read_run
 
@@ -151,6 +160,7 @@ def test_runs_and_figures(page: Page, for_wardens: str, runs: Path, violations: 
     assert set(cells(page, "accuracy by group")) == {"birds", "ferry"}
     plots = page.locator("figure img")
     expect(plots).to_have_count(3)
+    settle(page)
     assert all(plot.evaluate("image => image.complete && image.naturalWidth > 300") for plot in plots.all())
     assert "generate 0.92 [" in str(plots.first.get_attribute("alt"))
     assert not violations(page)
@@ -170,6 +180,7 @@ def test_a_question_with_its_answers_and_passages(page: Page, for_wardens: str, 
     page.get_by_text("Everything else that was kept").first.click()
     expect(main).to_contain_text('"role": "user"')
     assert page.evaluate("window.attacked") is None
+    settle(page)
     assert not violations(page)
     with page.context.expect_page() as opened:
         page.locator(".evidence a").first.click()
@@ -200,6 +211,7 @@ def test_what_changed_between_runs(page: Page, for_wardens: str, violations: Vio
     assert better == {"q01": [f"{BIRDS} (1)", "(no answer)", SECRET_FACT]}
     worse = cells(page, "Worse in accuracy (1)")
     assert worse == {"q06": [f"{FERRY} (6)", f"{PUBLIC_FACT} {ATTACK}", "(no answer)"]}
+    settle(page)
     assert not violations(page)
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="q01").click()
@@ -211,6 +223,7 @@ def test_what_changed_between_runs(page: Page, for_wardens: str, violations: Vio
     page.get_by_text("24 questions in both, 3 with another answer.").wait_for()
     assert set(cells(page, "Better in accuracy (2)")) == {"q01", "q03"}
     assert set(cells(page, "Worse in accuracy (1)")) == {"q04"}
+    settle(page)
     page.set_viewport_size({"width": 400, "height": 800})
     assert not violations(page)
     assert fits(page)
