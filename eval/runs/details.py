@@ -10,8 +10,7 @@ Each evaluation puts into `Result.detail` what it has; these are the names under
     passages    what the system was shown } `start`, `end` and `quote` or `text`: `Citation` and `Passage` as JSON
 
 A multiple choice has `choices`, and numbers of them as `answer` and `prediction`; a task of lm-evaluation-harness has
-`responses`, and what is right as `answer`; a search has `relevant` documents and those that it `found`. Whatever else
-there is, is shown as it stands.
+`responses`, and what is right as `answer`. Whatever else there is, is shown as it stands.
 """
 
 from __future__ import annotations
@@ -67,11 +66,6 @@ def _understood(detail: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
         texts = [one for one in detail["responses"] if isinstance(one, str)]
         named = {**detail, "accepted": [detail.get("answer", "")], "answer": " / ".join(texts)}
         own = {"responses"} if texts else set()
-    elif "relevant" in detail:
-        found = [{**one, "rank": rank} for rank, one in enumerate(detail.get("found", ()), start=1)]
-        keys = {"documents": [one["key"] for one in detail["relevant"]], "answer": ", ".join(o["key"] for o in found)}
-        named = {**detail, **keys, "passages": found}
-        own = {"found"}
     else:
         named, own = detail, set()
     return named, {name: value for name, value in named.items() if name not in {*_NAMED, *own}}

@@ -39,14 +39,6 @@ def test_a_task_of_lm_eval() -> None:
     assert (chosen.accepted, chosen.answer, chosen.more) == (("1",), "", {"responses": [-1.5, -2.5]})
 
 
-def test_a_search() -> None:
-    relevant = [{"key": "a.md", "title": "A", "relevance": 1, "rank": 2}]
-    shown = of(question="Why?", relevant=relevant, found=[{"key": "b.md", "title": "B"}, {"key": "a.md", "title": "A"}])
-    assert (shown.documents, shown.answer) == (("a.md",), "b.md, a.md")
-    assert [(one["rank"], one["key"]) for one in shown.passages] == [(1, "b.md"), (2, "a.md")]
-    assert [one["key"] for one in shown.evidence()] == ["b.md", "a.md", "a.md"]
-
-
 @pytest.mark.parametrize(
     ("detail", "keys"),
     [
