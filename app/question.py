@@ -27,7 +27,10 @@ NOT_SHOWN = "Not shown: it rests on documents that are not in the library any mo
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What somebody may read: documents by (source, key) and by key alone. `everything` where no library took part."""
+    """What somebody may read: documents by (source, key) and by key alone.
+
+    `everything` where no library took part, or one that was made of a published corpus for the evaluation alone.
+    """
 
     documents: frozenset[tuple[str, str]]
     keys: frozenset[str]
@@ -36,7 +39,8 @@ class Reader:
     @classmethod
     def of(cls, assistant: Assistant, about: About) -> Reader:
         documents = frozenset((one.source, one.key) for one in assistant.documents())
-        return cls(documents, frozenset(key for _, key in documents), about.library is None)
+        everything = about.library is None or "corpus" in about.library
+        return cls(documents, frozenset(key for _, key in documents), everything)
 
     def may_see(self, named: Mapping[str, Any]) -> bool:
         """Whether a document that evidence names may be read; by its key alone where it tells no source."""

@@ -85,7 +85,7 @@ def measure(file: Path, library: Path, settings: Settings, progress: Progress, o
         systems |= {CLOSED_BOOK: llm, OWN_ABSTRACT: llm, RETRIEVAL: {**llm, **reading}}
     systems[EXTRACT] = {**reading, "answer": settings.answer.model_dump()}
     data = Data(file.stem, hashlib.sha256(file.read_bytes()).hexdigest(), len(studies))
-    about = About.of("pubmedqa", data, systems, library=library_of(assistant))
+    about = About.of("pubmedqa", data, systems, library={**library_of(assistant), "corpus": "PubMedQA"})
     folder = out or run_folder(Path(settings.eval.runs), about)
     with begin(folder, about, notes) as run:
         ask_all(studies, tuple(systems), run, assistant, model, settings.answer.k, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,8 @@ def indexed(folder: Path, library: Path, settings: Settings, progress: Progress)
         every = view.summaries()
         documents = [one for one in every if one.source == source]
         wanted = ANY if documents == every else Filter(sources=(source,))
-        yield _collection(view, made, embedder, settings, documents, wanted)
+        found = _collection(view, made, embedder, settings, documents, wanted)
+        yield replace(found, library={**found.library, "corpus": folder.resolve().name})
 
 
 @contextmanager

@@ -31,8 +31,8 @@ class Data:
 class About:
     """`kind` is the evaluation (mmlu, answers, retrieval, attacks). `systems` are the ways of doing it that are
     measured beside each other, each with what it is made of: models, adapter, settings. `library` is what `library_of`
-    says, None where none takes part. `groups` asked, and so may see the details. `code` is the hash of Refdesk's own
-    source."""
+    says, with the name of the `corpus` where it was made of one for the evaluation alone; None where none takes part.
+    `groups` asked, and so may see the details. `code` is the hash of Refdesk's own source."""
 
     kind: str
     data: Data

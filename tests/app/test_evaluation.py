@@ -7,17 +7,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.question import Reader
 from assistant import Assistant
 from eval.answers import METRICS
 from eval.metric import Result
 from eval.runs.about import About, Data, library_of
+from eval.runs.details import details
 from eval.runs.figures import figures_of
 from eval.runs.report import write
 from eval.runs.run import Record, begin
@@ -268,6 +270,15 @@ def test_what_is_restricted_by_now_is_not_shown(page: Page, for_everyone: str) -
     assert "guillemots" not in page.content()
     look_at(page, "Comparison")
     expect(page.get_by_text("There is no other run over the same questions")).to_be_visible()
+
+
+def test_what_rests_on_a_published_corpus_is_for_everybody(isle: Path, tmp_path: Path) -> None:
+    warden, everyone = Assistant.open(isle).as_user({"wardens"}), Assistant.open(isle)
+    record = make_run(tmp_path / "run", warden, {"extract": set()})
+    published = replace(record.about, library={**(record.about.library or {}), "corpus": "birds"})
+    of_birds = details(record.results["extract"][1])
+    seen = [Reader.of(everyone, about).may_see_answer(of_birds) for about in (record.about, published)]
+    assert seen == [False, True]
 
 
 def test_a_report_is_accessible_in_a_browser(page: Page, isle: Path, tmp_path: Path, violations: Violations) -> None:
