@@ -185,7 +185,11 @@ def test_a_bomb_does_not_fill_the_memory(serve: Callable[..., Any]) -> None:
     assert peak < 30_000_000
 
 
-@pytest.mark.parametrize("zipped", [faults.ZIPPED, gzip.compress(b'{"ans') + gzip.compress(b'wer": 42}') + bytes(9)])
+@pytest.mark.parametrize(
+    "zipped",
+    [faults.ZIPPED, gzip.compress(b'{"ans') + gzip.compress(b'wer": 42}') + bytes(9)],
+    ids=["one member", "two members"],
+)
 @pytest.mark.parametrize("coding", [b"gzip", b"x-gzip"])
 def test_packed_answers(serve: Callable[..., Any], zipped: bytes, coding: bytes) -> None:
     pieces = [faults.start(b"Transfer-Encoding: chunked", b"Content-Encoding: " + coding)]

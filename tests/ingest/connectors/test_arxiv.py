@@ -200,6 +200,8 @@ def test_one_packed_file_and_the_abstract_of_the_feed(connect: Open, tmp_path: P
         packed(a_tex=rb"\documentclass{a}\begin{document}\input{gone}\end{document}"),
         packed(**{"..__a_tex": MAIN}),
     ],
+    # What is packed holds the time, so two workers would not name the same tests.
+    ids=["pdf", "packed pdf", "postscript", "archive of a pdf", "plain tex", "cut", "nothing", "input gone", "outside"],
 )
 def test_what_is_no_whole_latex_is_read_as_pdf(arxiv: Any, connect: Open, tmp_path: Path, source: bytes | None) -> None:
     arxiv.publish("2105.00005", paper("P", "2021-05-05", source=source, pdf=PDF))
