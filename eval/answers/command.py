@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from assistant.cli_options import AS_JSON, LIBRARY
+from eval.options import OUT
 
 commands = typer.Typer()
 
@@ -24,7 +25,7 @@ def answers(
         Literal["dev", "test"] | None, typer.Option(help="Only the questions of this split; default: all.")
     ] = None,
     judge: Annotated[str, typer.Option(metavar="URL", help="An LLM server whose model judges the answers, too.")] = "",
-    out: Annotated[Path | None, typer.Option(help="The folder of the run; default: one below `eval.runs`.")] = None,
+    out: OUT = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Ask questions with known answers and measure answers, refusals, citations and confidence.
@@ -34,14 +35,14 @@ def answers(
     from assistant.settings import load
     from eval.answers.measure import measure
     from eval.progress import shown_progress
-    from eval.runs.show import print_figures
+    from eval.runs.show import write_and_print
 
     with shown_progress() as progress:
         try:
             record = measure(questions, library, load(), system or [], progress, split=split, judge=judge, out=out)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
-    print_figures(record, as_json)
+    write_and_print(record, as_json)
 
 
 @commands.command()
@@ -50,7 +51,7 @@ def pubmedqa(
     library: Annotated[
         Path | None, typer.Option("--library", "-l", help="Keep the indexed abstracts here; default: nowhere.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder of the run; default: one below `eval.runs`.")] = None,
+    out: OUT = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Answer PubMedQA's questions with yes, no or maybe: without abstracts, with the right one, with those found.
@@ -63,11 +64,11 @@ def pubmedqa(
     from assistant.settings import load
     from eval.answers.pubmedqa import measure
     from eval.progress import shown_progress
-    from eval.runs.show import print_figures
+    from eval.runs.show import write_and_print
 
     with TemporaryDirectory() as temporary, shown_progress() as progress:
         try:
             record = measure(questions, library or Path(temporary) / "library", load(), progress, out)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
-    print_figures(record, as_json)
+    write_and_print(record, as_json)

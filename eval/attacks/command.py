@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assistant.cli_options import AS_JSON
+from eval.options import OUT
 
 commands = typer.Typer()
 
@@ -22,7 +23,7 @@ def attacks(
     ),
     n: Annotated[int, typer.Option("--n", min=1, help="Attacked questions, and questions on harmless texts.")] = 48,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; default: one below eval.runs.")] = None,
+    out: OUT = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Hide instructions in documents and see who obeys; refuse nothing for words that only sound like an attack.
@@ -31,13 +32,11 @@ def attacks(
     """
     from eval.attacks.measure import measure
     from eval.progress import shown_progress
-    from eval.runs.report import write
-    from eval.runs.show import print_figures
+    from eval.runs.show import write_and_print
 
     with shown_progress() as progress:
         try:
             record = measure(bipia, notinject, n, seed, out, progress)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
-    write(record)
-    print_figures(record, as_json)
+    write_and_print(record, as_json)

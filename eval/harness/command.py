@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from assistant.cli_options import AS_JSON
+from eval.options import OUT
 
 _SHOTS = 5
 
@@ -39,7 +40,7 @@ def mmlu(
     adapter: Annotated[
         str | None, typer.Option(help="A LoRA adapter: its folder with --in-process, else its name at the server.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder of the run; default: one below `eval.runs`.")] = None,
+    out: OUT = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Measure the LLM on multiple choice (MMLU), or on any task of lm-evaluation-harness, with and without a library.
@@ -50,8 +51,7 @@ def mmlu(
     from assistant.settings import load
     from eval.harness.measure import Measured, measure_choices, measure_task
     from eval.progress import shown_progress
-    from eval.runs import report
-    from eval.runs.show import print_figures
+    from eval.runs.show import write_and_print
 
     if (data is None) == (task is None):
         raise typer.BadParameter("Give either DATA or --task.")
@@ -67,5 +67,4 @@ def mmlu(
                 record = measure_task(task or "", measured, load(), progress, shots=shots, out=out)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--task" if task else "DATA") from error
-    report.write(record)
-    print_figures(record, as_json)
+    write_and_print(record, as_json)

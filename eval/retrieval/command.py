@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assistant.cli_options import AS_JSON
+from eval.options import OUT
 
 commands = typer.Typer()
 
@@ -30,7 +31,7 @@ def retrieval(
     baselines: Annotated[
         bool, typer.Option(help="Also LlamaIndex and LangChain, for which every document is embedded once more.")
     ] = True,
-    out: Annotated[Path | None, typer.Option(help="The folder of the run; default: one below `eval.runs`.")] = None,
+    out: OUT = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Measure how well documents are found, by each stage of search and by LlamaIndex and LangChain.
@@ -42,8 +43,7 @@ def retrieval(
     from eval.progress import shown_progress
     from eval.retrieval.measure import measure
     from eval.retrieval.prepare import of_beir_folder, of_question_file
-    from eval.runs.report import write
-    from eval.runs.show import print_figures
+    from eval.runs.show import write_and_print
 
     if (beir is None) == (questions is None):
         raise typer.BadParameter("give one of the two", param_hint="--beir, --questions")
@@ -60,5 +60,4 @@ def retrieval(
                 )
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--beir" if beir else "--questions") from error
-    write(record)
-    print_figures(record, as_json)
+    write_and_print(record, as_json)

@@ -26,13 +26,10 @@ def report(
     as_json: AS_JSON = False,
 ) -> None:
     """Write the report of a run, report.md and report.html in its folder, and print its figures."""
-    from eval.runs.report import write
     from eval.runs.run import read_run
-    from eval.runs.show import print_figures
+    from eval.runs.show import write_and_print
 
-    record = read_run(run)
-    write(record)
-    print_figures(record, as_json)
+    write_and_print(read_run(run), as_json)
 
 
 @commands.command()

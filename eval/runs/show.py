@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from eval.kinds import metrics_of
-from eval.metric import Metric
 from eval.runs.figures import figures_of
-from eval.runs.report import HTML
+from eval.runs.report import write
 from eval.runs.sections import Table, figures_table, lead_of, title_of, undefined_tables
 
 if TYPE_CHECKING:
@@ -22,9 +21,10 @@ _WIDTH_OF_A_FILE = 240
 """Where there is no terminal that says how wide it is, lines are as long as they need to be."""
 
 
-def print_figures(record: Record, as_json: bool = False, metrics: Sequence[Metric] | None = None) -> None:
-    """Every metric for every system, in the metrics of the run's kind (or `metrics`), and where the report is."""
-    metrics = metrics_of(record.about) if metrics is None else metrics
+def write_and_print(record: Record, as_json: bool = False) -> None:
+    """How each evaluation ends: the report is written into the run's folder, every metric printed for every system."""
+    report = write(record)
+    metrics = metrics_of(record.about)
     figures = figures_of(record, metrics)
     if as_json:
         print_json(
@@ -38,8 +38,7 @@ def print_figures(record: Record, as_json: bool = False, metrics: Sequence[Metri
     typer.echo(f"\n{title_of(record.about)}. {lead_of(record.about, record.created, record.finished)}")
     for note in record.notes:
         typer.echo(note)
-    report = record.folder / HTML
-    typer.echo(str(report if report.exists() else record.folder))
+    typer.echo(str(report))
 
 
 def print_table(table: Table) -> None:

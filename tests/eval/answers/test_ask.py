@@ -208,6 +208,8 @@ def test_the_command(file: Path, library: Path, tmp_path: Path, monkeypatch: pyt
     assert len(read_run(tmp_path / "run").results["extract"]) == 4
     shown = command(*arguments).stdout
     assert "risk_coverage_area" in shown
+    assert shown.rstrip().endswith(str(tmp_path / "run" / "report.html"))
+    assert "And the pump?" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "there are no answerable questions with a number" in shown
 
 
