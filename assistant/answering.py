@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import LLMError
-from assistant.inquiry import Inquiry
+from assistant.inquiry import Inquiry, search_models
 from assistant.library import Library
 from assistant.library.view import Filter
 from assistant.rerank import open_reranker
@@ -71,6 +71,11 @@ class Assistant:
     def as_user(self, groups: Collection[str]) -> Assistant:
         """The same assistant for a caller who is in `groups`, and sees what those may read."""
         return Assistant(self._library, self._embedder, self._settings, groups, self._reranker)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """What it searches with, by name and fingerprint: `embedder`, and `reranker` where there is one."""
+        return search_models(self._embedder, self._reranker)
 
     def search(
         self, question: str, k: int | None = None, *, sources: Collection[str] = (), kinds: Collection[str] = ()

@@ -108,9 +108,6 @@ class Inquiry:
             yield self.extracted(said, *dropped)
 
     def _answer(self, checked: Checked, mode: Mode, llm: str, notes: Sequence[str]) -> Answer:
-        models = {"embedder": f"{self.embedder.name} ({self.embedder.fingerprint})"}
-        if self.reranker:
-            models["reranker"] = f"{self.reranker.name} ({self.reranker.fingerprint})"
         return Answer(
             question=self.question,
             text=checked.text or REFUSAL,
@@ -120,9 +117,15 @@ class Inquiry:
             citations=checked.citations,
             passages=self.passages,
             generation=self.generation,
-            models=models | ({"llm": llm} if llm else {}),
+            models=search_models(self.embedder, self.reranker) | ({"llm": llm} if llm else {}),
             notes=(*notes, *_worth(checked)),
         )
+
+
+def search_models(embedder: Embedder, reranker: Reranker | None) -> dict[str, str]:
+    """What finds passages, by name and fingerprint, as an answer records it."""
+    models = {"embedder": f"{embedder.name} ({embedder.fingerprint})"}
+    return models | ({"reranker": f"{reranker.name} ({reranker.fingerprint})"} if reranker else {})
 
 
 def _worth(checked: Checked) -> list[str]:

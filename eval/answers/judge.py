@@ -29,7 +29,8 @@ class Judge:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"model": self.model, "temperature": self.limits.temperature, "rules": RULES, "task": TASK}
+        limits = self.limits.model_dump(include={"max_tokens", "temperature"})
+        return {**limits, "model": self.model, "rules": RULES, "task": TASK}
 
     def verdicts(self, question: str, accepted: str, answer: str) -> tuple[str, str]:
         """What it says with the accepted answer first, and with it last: "yes", "no", or "" for anything else.

@@ -41,7 +41,6 @@ def measure(
     documents that the library lacks and unknown names; LLMError where a server that is needed fails; RunError.
     """
     from assistant import Assistant
-    from assistant.library import Library
     from eval.runs.about import About, Data, library_of
     from eval.runs.run import begin, run_folder
 
@@ -53,7 +52,7 @@ def measure(
     notes: list[str] = []
     names, model = _possible(names, settings.llm, notes)
     instruments = _instruments(settings.llm, model, judge, notes)
-    systems = open_systems(names, assistant, settings, Library.open(library).made_with[1], model)
+    systems = open_systems(names, assistant, settings, model)
     about = About.of(
         "answers",
         Data(file.stem + (f" {split}" if split else ""), hashlib.sha256(file.read_bytes()).hexdigest(), len(questions)),

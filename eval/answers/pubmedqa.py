@@ -78,10 +78,11 @@ def measure(file: Path, library: Path, settings: Settings, progress: Progress, o
         model = open_model(settings.llm)
     except (LLMError, ModelNotFound) as error:
         notes.append(f"Only {ALWAYS_YES} and {EXTRACT} were asked: the others need a language model. {error}")
-    reading = {"search": settings.search.model_dump(), "passages": settings.answer.k}
+    reading = {**assistant.models, "search": settings.search.model_dump(), "passages": settings.answer.k}
     systems: dict[str, dict[str, Any]] = {ALWAYS_YES: {}}
     if model:
-        llm = {"model": model.model}
+        limits = settings.llm.model_dump(include={"context_tokens", "precision"})
+        llm = {"model": model.model, "way": model.way, **limits}
         systems |= {CLOSED_BOOK: llm, OWN_ABSTRACT: llm, RETRIEVAL: {**llm, **reading}}
     systems[EXTRACT] = {**reading, "answer": settings.answer.model_dump()}
     data = Data(file.stem, hashlib.sha256(file.read_bytes()).hexdigest(), len(studies))

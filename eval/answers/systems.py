@@ -142,16 +142,13 @@ def _text(answer: Answer) -> str | None:
     return answer.text if answer.answered else None
 
 
-def open_systems(
-    names: Sequence[str], assistant: Assistant | None, settings: Settings, embedder: str, model: str
-) -> list[System]:
+def open_systems(names: Sequence[str], assistant: Assistant | None, settings: Settings, model: str) -> list[System]:
     """The systems of those names, in that order. `model` is the language model that the server at `settings.llm.url`
-    answers with; "extract" needs none, and "closed-book" no assistant. `embedder` says what the library is searched
-    with. Raises ValueError for an unknown name."""
-    llm = {**settings.llm.model_dump(include={"max_tokens", "temperature"}), "model": model}
+    answers with; "extract" needs none, and "closed-book" no assistant. Raises ValueError for an unknown name."""
+    llm = {**settings.llm.model_dump(include={"max_tokens", "precision", "temperature"}), "model": model}
     shown = settings.llm.model_dump(include={"context_tokens", "evidence_tokens"})
     reading = {
-        "embedder": embedder,
+        **(assistant.models if assistant else {}),
         "search": settings.search.model_dump(),
         "answer": settings.answer.model_dump(),
     }

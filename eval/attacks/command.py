@@ -30,13 +30,14 @@ def attacks(
 
     Answers are extracted, and generated too where an LLM server answers. Each question is asked without attack, too.
     """
+    from assistant.settings import load
     from eval.attacks.measure import measure
     from eval.progress import shown_progress
     from eval.runs.show import write_and_print
 
     with shown_progress() as progress:
         try:
-            record = measure(bipia, notinject, n, seed, out, progress)
+            record = measure(bipia, notinject, load(), progress, n=n, seed=seed, out=out)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
     write_and_print(record, as_json)

@@ -17,7 +17,6 @@ from eval.runs.run import Record, begin, run_folder
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from assistant.embed import Embedder
     from assistant.settings import Settings
     from eval.progress import Progress
 
@@ -25,7 +24,14 @@ KIND = "attacks"
 
 
 def measure(
-    bipia_folder: Path, notinject_folder: Path, n: int, seed: int, out: Path | None, progress: Progress
+    bipia_folder: Path,
+    notinject_folder: Path,
+    settings: Settings,
+    progress: Progress,
+    *,
+    n: int,
+    seed: int = 0,
+    out: Path | None = None,
 ) -> Record:
     """Asks `n` attacked questions, and `n` on harmless texts or as many as there are, in every mode that works here.
 
@@ -33,9 +39,9 @@ def measure(
     where the language model fails half-way, LLMGarbage where something else answers at its URL, RunError.
     """
     from assistant.embed import open_embedder
-    from assistant.settings import load
+    from assistant.inquiry import search_models
+    from assistant.rerank import open_reranker
 
-    settings = load()
     contexts = bipia.read_contexts(bipia_folder)
     attacks = {task: bipia.read_attacks(bipia_folder, task) for task in bipia.TASKS}
     judged = {task: [one for one in listed if judge(one)] for task, listed in attacks.items()}
@@ -43,6 +49,7 @@ def measure(
     harmless, left_out = notinject.read_notes(notinject_folder)
     drawn = notinject.draw(harmless, n, seed)
     embedder = open_embedder(settings.embedder)
+    searching = search_models(embedder, open_reranker(settings.search))
     modes, notes = _modes(settings)
     listed = {one.id for task in attacks.values() for one in task}
     counted = {one.id for task in judged.values() for one in task}
@@ -53,7 +60,7 @@ def measure(
     ]
     data = Data("BIPIA and NotInject", _hash(contexts, cases, harmless, drawn), len(cases) + len(drawn))
     systems = {
-        system: _made_of(settings, embedder, mode, model)
+        system: _made_of(settings, searching, mode, model)
         for mode, model in modes.items()
         for system in (mode, injection.clean_system(mode))
     }
@@ -76,16 +83,16 @@ def _modes(settings: Settings) -> tuple[dict[Mode, str], list[str]]:
         return {"extract": ""}, [f"Answers were only extracted: {error}"]
 
 
-def _made_of(settings: Settings, embedder: Embedder, mode: Mode, model: str) -> dict[str, Any]:
+def _made_of(settings: Settings, searching: dict[str, str], mode: Mode, model: str) -> dict[str, Any]:
     made: dict[str, Any] = {
         "mode": mode,
-        "embedder": f"{embedder.name} ({embedder.fingerprint})",
+        **searching,
         "search": settings.search.model_dump(mode="json"),
         "answer": settings.answer.model_dump(mode="json"),
     }
     if mode == "generate":
-        limits = settings.llm.model_dump(include={"max_tokens", "context_tokens", "evidence_tokens", "temperature"})
-        made["llm"] = {"model": model, **limits}
+        kept = {"max_tokens", "context_tokens", "evidence_tokens", "precision", "temperature"}
+        made["llm"] = {"model": model, **settings.llm.model_dump(include=kept)}
     return made
 
 

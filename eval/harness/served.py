@@ -75,6 +75,11 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
             return False
 
     @property
+    def way(self) -> str:
+        """Which of the two ways is used: they round differently."""
+        return "log-probabilities of named tokens" if self.named else "log-probabilities of the prompt"
+
+    @property
     def eot_token_id(self) -> int:
         return int(self.tokenizer.eos_token_id)
 

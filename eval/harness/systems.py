@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.embed.weights import fingerprint
+from assistant.llm.vllm import place
 from eval.harness.passages import WithPassages
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ def open_model(settings: LLMSettings, in_process: bool, adapter: str | None) -> 
         from eval.harness.local import LocalModel
 
         local = LocalModel(settings, Path(adapter) if adapter else None)
-        return local, {**about, "through": "transformers", "adapter_weights": _weights(adapter)}
+        weights = {"weights": _weights(place(settings.model)), "adapter_weights": _weights(adapter)}
+        return local, {**about, "through": "transformers", **weights}
     from eval.harness.served import ServedModel
 
     served = ServedModel(settings, adapter)
-    way = "log-probabilities of named tokens" if served.named else "log-probabilities of the prompt"
-    return served, {**about, "model": served.model, "through": settings.url, "way": way}
+    return served, {**about, "model": served.model, "through": settings.url, "way": served.way}
 
 
 def systems(
@@ -52,16 +53,12 @@ def systems(
         "k": k,
         "passage_tokens": passage_tokens,
         "search": settings.search.model_dump(mode="json"),
-        "embedder": settings.embedder.model_dump(mode="json"),
+        **assistant.models,
     }
     return {WITHOUT: model, WITH: reading}, {WITHOUT: about, WITH: {**about, **searching}}
 
 
-def _weights(adapter: str | None) -> str | None:
-    """The hash of an adapter's weights, so that one trained anew is not taken for the one before."""
-    if adapter is None:
-        return None
-    digest = hashlib.sha256()
-    for file in sorted(Path(adapter).glob("adapter_*")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
+def _weights(folder: str | None) -> str | None:
+    """What a model or adapter holds, so that one trained anew is not taken for the one before; None without a folder,
+    as for a model of the hub, which is known by its name."""
+    return fingerprint(Path(folder)) if folder and Path(folder).is_dir() else None

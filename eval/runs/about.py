@@ -15,7 +15,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assistant import Assistant
 
-_PACKAGES = ("faiss-cpu", "faiss-gpu", "lm-eval", "numpy", "openvino", "sentence-transformers", "torch", "transformers")
+_PACKAGES = (
+    "faiss-cpu",
+    "faiss-gpu",
+    "ir-measures",
+    "lm-eval",
+    "nltk",
+    "numpy",
+    "openvino",
+    "peft",
+    "py3langid",
+    "rouge-score",
+    "sacrebleu",
+    "sentence-transformers",
+    "tantivy",
+    "torch",
+    "transformers",
+)
 
 
 @dataclass(frozen=True, slots=True)

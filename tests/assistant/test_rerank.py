@@ -95,6 +95,7 @@ def test_an_assistant_reranks_where_the_settings_say_so(
     assert "dough rests for an hour" in answer.text
     assert answer.passages[0].stage == "reranked"
     assert answer.models["reranker"] == f"{reranker_folder} ({reranker.fingerprint})"
+    assert reranking.models == answer.models
     assert "reranker" not in desk.ask(QUESTION, mode="extract").models
 
 

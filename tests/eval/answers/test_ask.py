@@ -205,7 +205,9 @@ def test_the_command(file: Path, library: Path, tmp_path: Path, monkeypatch: pyt
     assert figures["refused"]["value"] == 1.0
     assert figures["contains"]["n"] == 3
     assert figures["number_match"]["why"] == "there are no answerable questions with a number"
-    assert len(read_run(tmp_path / "run").results["extract"]) == 4
+    kept = read_run(tmp_path / "run")
+    assert len(kept.results["extract"]) == 4
+    assert kept.about.systems["extract"]["embedder"] == Assistant.open(library).models["embedder"]
     shown = command(*arguments).stdout
     assert "risk_coverage_area" in shown
     assert shown.rstrip().endswith(str(tmp_path / "run" / "report.html"))
