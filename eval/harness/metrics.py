@@ -9,12 +9,15 @@ from eval.metric import Metric
 if TYPE_CHECKING:
     from eval.runs.about import About
 
+_CUT = Metric(
+    "cut_prompts", "share of prompts that lost their beginning to fit into the context", ("cut",), better="lower"
+)
 METRICS = (
-    Metric("accuracy", "Share of questions whose right choice has the highest log-likelihood.", ("correct",)),
-    Metric("macro accuracy", "Mean over subjects of the accuracy in each.", ("correct",), macro=True),
-    Metric("written accuracy", "Share of questions to which the model wrote the right letter.", ("written_correct",)),
-    Metric("no letter", "Share of questions without a written letter; they count as wrong.", ("no_letter",), "lower"),
-    Metric("cut prompts", "Share of prompts that lost their beginning to fit into the context.", ("cut",), "lower"),
+    Metric("accuracy", "share of questions whose right choice has the highest log-likelihood", ("correct",)),
+    Metric("macro_accuracy", "mean over subjects of the accuracy in each", ("correct",), macro=True),
+    Metric("written_accuracy", "share of questions to which the model wrote the right letter", ("written_correct",)),
+    Metric("no_letter", "share of questions without a written letter; they count as wrong", ("no_letter",), "lower"),
+    _CUT,
 )
 
 _SHARES = {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "f1"}
@@ -27,6 +30,6 @@ def metrics_of_tasks(about: About) -> tuple[Metric, ...]:
     found = []
     for name, better in named.items():
         bounds = (0.0, 1.0) if name.partition(", ")[0] in _SHARES else None
-        says = f"lm-evaluation-harness's {name}, mean over documents."
+        says = f"lm-evaluation-harness's {name}, mean over documents"
         found.append(Metric(name, says, (name,), better, over="documents", bounds=bounds))
-    return (*found, Metric("cut prompts", "Share of prompts that lost their beginning.", ("cut",), "lower"))
+    return (*found, _CUT)

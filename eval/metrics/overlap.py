@@ -86,10 +86,12 @@ def rouge(text: str, answers: Sequence[str]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Meteor:
-    """METEOR with the parameters of Lavie and Agarwal (WMT 2007): words, then stems, then synonyms are aligned.
+    """METEOR: words, then stems, then synonyms are aligned.
 
-    nltk's alignment, stage by stage. Its own `meteor_score` looks synonyms up by their stems, so that "automobile",
-    whose stem is no word, has none; here they are looked up by the words.
+    Banerjee and Lavie, "METEOR: an automatic metric for MT evaluation", ACL workshop, 2005, in the form of Lavie and
+    Agarwal (WMT 2007). Alpha, beta and gamma are those of 2005, as in nltk, not those that were tuned in 2007.
+    The alignment is nltk's, stage by stage. Its own `meteor_score` looks synonyms up by their stems, so that
+    "automobile", whose stem is no word, has none; here they are looked up by the words.
     """
 
     wordnet: WordNetCorpusReader

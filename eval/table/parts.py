@@ -81,8 +81,8 @@ def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
         ),
         Part(
             "Multiple choice: MMLU val, 5-shot, with retrieval from SciFact's abstracts",
-            "refdesk eval mmlu ../shared/data/mmlu --library scifact",
-            ("accuracy", "macro accuracy", "written accuracy"),
+            f"refdesk eval mmlu ../shared/data/mmlu --library scifact --passage-tokens {settings.llm.evidence_tokens}",
+            ("accuracy", "macro_accuracy", "written_accuracy"),
             mmlu,
         ),
     )

@@ -131,7 +131,7 @@ def test_scores_are_those_of_the_rule(mmlu: Path, here: Path) -> None:
         assert one.values["written_correct"] == float(detail["answer"] == 1)
     shown = json.loads(done.stdout)["overall"]["without retrieval"]
     assert shown["accuracy"]["value"] == pytest.approx(right / 5)
-    assert shown["written accuracy"]["value"] == pytest.approx(2 / 5)
+    assert shown["written_accuracy"]["value"] == pytest.approx(2 / 5)
     assert shown["accuracy"]["low"] < shown["accuracy"]["value"] < shown["accuracy"]["high"]
 
 

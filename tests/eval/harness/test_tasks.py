@@ -129,7 +129,7 @@ def test_a_task_as_lm_eval_runs_it(
         values = results[sample["doc_id"]].values
         assert values[name if way == "none" else f"{name}, {way}"] == sample[name]
     figures = {one.name: figure(one, results) for one in metrics_of(record.about)}
-    assert list(figures) == [*metrics, "cut prompts"]
+    assert list(figures) == [*metrics, "cut_prompts"]
     for name in metrics:
         found = figures[name]
         assert isinstance(found, Figure)

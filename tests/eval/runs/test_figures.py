@@ -16,7 +16,7 @@ from eval.runs.run import Record, read_run
 from eval.statistics import Comparison, Figure, Undefined, compare, figure
 
 ACCURACY = Metric("accuracy", "right ones", ("right",))
-MACRO = Metric("macro accuracy", "mean over groups", ("right",), macro=True)
+MACRO = Metric("macro_accuracy", "mean over groups", ("right",), macro=True)
 CITED = Metric("citation precision", "right citations", ("good", "cited"), statistic=ratio, over="citations")
 NEVER = Metric("perplexity", "of the LLM", ("nats",), "lower", bounds=None, over="LLM answers")
 METRICS = (ACCURACY, MACRO, CITED, NEVER)
@@ -66,7 +66,7 @@ def test_a_group_has_figures_where_it_has_enough(record: Record) -> None:
     assert found["birds"]["accuracy"] == Undefined("accuracy", f"only 9 of the {ENOUGH} that it takes")
     assert found["birds"]["citation precision"] == Undefined("citation precision", "only 4 of the 10 that it takes")
     assert found["birds"]["perplexity"] == Undefined("perplexity", "there are no LLM answers")
-    assert "macro accuracy" not in found["tides"]
+    assert "macro_accuracy" not in found["tides"]
 
 
 def test_one_group_is_no_group(make_run: Callable[..., Record]) -> None:

@@ -293,7 +293,7 @@ def test_macro_averages_of_mmlu_are_judged(tmp_path: Path) -> None:
     before = on_disk(tmp_path / "before", results({"correct": right_but([])}, group), kind="mmlu")
     after = on_disk(tmp_path / "after", results({"correct": right_but(range(25))}, group), kind="mmlu")
     for second, expected in ((before, 0), (after, 1)):
-        arguments = ["eval", "gate", str(before), str(second), "--metric", "macro accuracy"]
+        arguments = ["eval", "gate", str(before), str(second), "--metric", "macro_accuracy"]
         assert CliRunner().invoke(commands, arguments).exit_code == expected
 
 
