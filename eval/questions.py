@@ -22,7 +22,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assistant.text.quantities import quantities
+from eval.json_lines import objects
 
 _TEXT, _TEXTS, _TRUTH = "a text", "a list of texts", "true or false"
 _KEYS = {"id": _TEXT, "question": _TEXT, "answers": _TEXTS, "documents": _TEXTS, "answerable": _TRUTH, "tags": _TEXTS}
@@ -82,22 +82,15 @@ def read_questions(file: Path) -> list[Question]:
     a file without questions or that is not UTF-8.
     """
     found: dict[str, Question] = {}
-    try:
-        lines = file.read_text(encoding="utf-8").split("\n")  # a text may hold other ends of lines
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8: {error}.") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        question = _question(line, f"{file}, line {number}", found)
+    for where, row in objects(file):
+        question = _question(row, where, found)
         found[question.id] = question
     if not found:
         raise ValueError(f"{file} holds no questions.")
     return list(found.values())
 
 
-def _question(line: str, where: str, earlier: Mapping[str, Question]) -> Question:
-    row = _row(line, where)
+def _question(row: dict[str, Any], where: str, earlier: Mapping[str, Question]) -> Question:
     for key in row.keys() - set(_KNOWN):
         raise ValueError(f"{where}: unknown key {key!r}; known are {', '.join(_KNOWN)}.")
     row = {"tags": [], "documents": [], **row}
@@ -127,18 +120,6 @@ def _question(line: str, where: str, earlier: Mapping[str, Question]) -> Questio
         row.get("wording", ""),
         row.get("split", "test"),
     )
-
-
-def _row(line: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where}: not JSON ({error}).") from error
-    except RecursionError as error:
-        raise ValueError(f"{where}: not a question but deeply nested JSON.") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"{where}: expected an object, found {line[:80]!r}.")
-    return row
 
 
 def _agree(row: Mapping[str, Any], where: str) -> None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from eval.json_lines import objects
+
 Task = Literal["email", "table", "code"]
 TASKS: tuple[Task, ...] = ("email", "table", "code")
 _KEYS: dict[Task, dict[str, type]] = {
@@ -82,7 +84,11 @@ def read_contexts(folder: Path) -> list[Context]:
 def read_attacks(folder: Path, task: Task) -> list[Attack]:
     """The instructions that BIPIA hides in documents of a task. Raises ValueError as `read_contexts` does."""
     file = folder / "benchmark" / f"{'code' if task == 'code' else 'text'}_attack_test.json"
-    families = _parsed(_text(file), str(file))
+    _require(file)
+    try:
+        families = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON in UTF-8 ({error}).") from error
     if not isinstance(families, dict) or not all(
         isinstance(listed, list) and all(isinstance(one, str) for one in listed) for listed in families.values()
     ):
@@ -132,11 +138,8 @@ _READ = {"email": _email, "table": _table, "code": _code}
 
 
 def _rows(file: Path, keys: dict[str, type]) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(_text(file).splitlines(), start=1):
-        where = f"{file}, line {number}"
-        row = _parsed(line, where)
-        if not isinstance(row, dict):
-            raise ValueError(f"{where}: expected an object, found {line[:80]!r}.")
+    _require(file)
+    for where, row in objects(file):
         for key, kind in keys.items():
             wrong = not isinstance(row.get(key), kind) or not row[key]
             if wrong or (kind is list and not all(isinstance(one, str) for one in row[key])):
@@ -145,17 +148,6 @@ def _rows(file: Path, keys: dict[str, type]) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _text(file: Path) -> str:
+def _require(file: Path) -> None:
     if not file.is_file():
         raise ValueError(f"There is no {file}; it is part of BIPIA (github.com/microsoft/BIPIA), below `benchmark`.")
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 ({error}).") from error
-
-
-def _parsed(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where}: not JSON ({error}).") from error

@@ -7,13 +7,13 @@ models", NeurIPS 2021: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.types import PUBLIC, Document, Item
+from eval.json_lines import objects
 from ingest.split import split
 from ingest.structure import sections_of
 from ingest.sync.reading import READING
@@ -93,16 +93,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place for messages, object) of each line of a JSON Lines file."""
     if not file.exists():
         raise ValueError(f"{file} is missing; a BEIR folder has corpus.jsonl, queries.jsonl and qrels/<split>.tsv.")
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            where = f"{file}, line {number}"
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{where}: not JSON ({error}).") from error
-            if not isinstance(row, dict):
-                raise ValueError(f"{where}: expected an object, found {line[:80]!r}.")
-            yield where, row
+    yield from objects(file)
 
 
 def _field(where: str, row: dict[str, Any], name: str) -> str:

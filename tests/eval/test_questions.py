@@ -59,7 +59,7 @@ def test_a_malformed_line_is_named_with_its_key(tmp_path: Path, change: dict[str
     [
         (b"\n", "holds no questions"),
         (b'{"id": ', "line 1: not JSON"),
-        (b"[" * 100_000, "line 1: not a question but deeply nested JSON"),
+        (b"[" * 100_000, "line 1: JSON that is nested too deeply"),
         (b"[1]", r"line 1: expected an object, found '\[1\]'"),
         (b"\xff\xfe", "is not UTF-8"),
         (json.dumps({"question": "Why?"}).encode(), "line 1: 'id' must be a text, found 'nothing'"),

@@ -67,7 +67,7 @@ def test_what_is_missing_is_named(bipia: Path) -> None:
     with pytest.raises(ValueError, match=r"There is no .*benchmark/email/test\.jsonl; it is part of BIPIA"):
         read_contexts(bipia / "benchmark")
     (bipia / "benchmark/code_attack_test.json").write_bytes(b"\xff")
-    with pytest.raises(ValueError, match=r"code_attack_test\.json is not UTF-8"):
+    with pytest.raises(ValueError, match=r"code_attack_test\.json is not JSON in UTF-8"):
         read_attacks(bipia, "code")
     (bipia / "benchmark/text_attack_test.json").write_text('{"Family": "one"}')
     with pytest.raises(ValueError, match=r"text_attack_test\.json: expected an object of families"):
