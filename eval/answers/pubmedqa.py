@@ -71,7 +71,7 @@ def measure(file: Path, library: Path, settings: Settings, progress: Progress, o
     from eval.runs.run import begin, run_folder
 
     studies = read_studies(file)
-    assistant = index_abstracts(studies, library, settings)
+    assistant = index_abstracts(studies, library, settings, progress)
     notes: list[str] = []
     model = None
     try:

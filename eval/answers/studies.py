@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.types import Document
+
 if TYPE_CHECKING:
     from assistant import Assistant
     from assistant.settings import Settings
+    from eval.progress import Progress
 
 DECISIONS = ("yes", "no", "maybe")
 SOURCE = "pubmedqa"
@@ -51,31 +54,23 @@ def _study(id_: str, row: Any, where: str) -> Study:
     return Study(id_, question, "\n".join(contexts), decision)
 
 
-def index_abstracts(studies: Sequence[Study], folder: Path, settings: Settings) -> Assistant:
+def index_abstracts(studies: Sequence[Study], folder: Path, settings: Settings, progress: Progress) -> Assistant:
     """The assistant for a library of the abstracts, one document each, keyed by PubMed's number."""
     from assistant import Assistant
     from assistant.embed import open_embedder
     from assistant.library import Library
-    from assistant.types import PUBLIC, Document, Item
-    from ingest.split import split
-    from ingest.structure import sections_of
+    from eval.indexing import index
 
     embedder = open_embedder(settings.embedder, Library.fingerprint_at(folder))
     library = Library.open_or_create(folder, embedder)
-    with library.writer(embedder) as writer:
-        source = writer.source_name(SOURCE, SOURCE)
-        vanished = dict(writer.known(source))
-        for study in studies:
-            revision = hashlib.sha256(study.abstract.encode()).hexdigest()[:16]
-            item, _ = vanished.pop(study.id, (None, None))
-            if item and item.revision == revision:
-                continue
-            title = f"PubMed {study.id}"  # the article's own title is the question
-            sections = sections_of(study.abstract, title)
-            document = Document(source, study.id, revision, title, "", SOURCE, study.abstract, sections)
-            writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
-            writer.record(Item(source, study.id, "indexed", revision=revision), PUBLIC)
-        for key in vanished:
-            writer.remove(source, key)
-        writer.publish()
+    index([_document(study) for study in studies], SOURCE, SOURCE, library, embedder, progress)
     return Assistant(Library.open(folder), embedder, settings)
+
+
+def _document(study: Study) -> Document:
+    from ingest.structure import sections_of
+
+    revision = hashlib.sha256(study.abstract.encode()).hexdigest()[:16]
+    title = f"PubMed {study.id}"  # the article's own title is the question
+    sections = sections_of(study.abstract, title)
+    return Document("", study.id, revision, title, "", SOURCE, study.abstract, sections)

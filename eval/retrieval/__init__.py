@@ -1,6 +1,6 @@
 """How well search finds documents.
 
-beir.py       a BEIR folder: its files, and how a library comes to hold its corpus
+beir.py       a BEIR folder: its files
 queries.py    what is asked and which documents are relevant, from BEIR or from a library's own questions
 stages.py     Refdesk's stages as systems: lexical (BM25 alone), dense alone, fused, reranked
 baselines.py  LlamaIndex's and LangChain's default retrievers as systems

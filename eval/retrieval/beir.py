@@ -1,4 +1,4 @@
-"""A BEIR folder: what its files say, and a library that holds its corpus, indexed as Refdesk indexes.
+"""A BEIR folder: what its files say.
 
 The format is that of Thakur et al., "BEIR: A heterogeneous benchmark for zero-shot evaluation of information retrieval
 models", NeurIPS 2021: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from assistant.types import PUBLIC, Document, Item
+from assistant.types import Document
 from eval.json_lines import objects
-from ingest.split import split
 from ingest.structure import sections_of
-from ingest.sync.reading import READING
-
-if TYPE_CHECKING:
-    from assistant.embed import Embedder
-    from assistant.library import Library
-    from eval.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +55,6 @@ def read_judgements(folder: Path, split_name: str) -> list[Judgement]:
         elif number > 1 and line.strip():  # the first line names the columns
             raise ValueError(f"{file}, line {number}: expected query-id, corpus-id and score, found {line[:80]!r}.")
     return judged
-
-
-def index_corpus(folder: Path, library: Library, embedder: Embedder, progress: Progress) -> str:
-    """Makes a library hold the corpus, one document each, and returns the name of its source.
-
-    What it holds already stays as it is, so that the library's generation does.
-    """
-    stamp = str(READING)
-    found = list(read_documents(folder))
-    with library.writer(embedder) as writer:
-        source = writer.source_name(str(folder.resolve()), folder.name)
-        known = writer.known(source)
-        vanished = set(known)
-        for done, one in enumerate(found, start=1):
-            vanished.discard(one.key)
-            item = Item(source, one.key, "indexed", revision=one.revision, stamp=stamp)
-            if one.key not in known or known[one.key][0] != item:
-                document = replace(one, source=source)
-                writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
-                writer.record(item, PUBLIC)
-            progress(done, len(found), "documents indexed")
-        for key in vanished:
-            writer.remove(source, key)
-        writer.publish()
-    return source
 
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:

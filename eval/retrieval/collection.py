@@ -13,8 +13,9 @@ from assistant.embed import open_embedder
 from assistant.library import Library
 from assistant.library.view import ANY, Filter
 from assistant.rerank import open_reranker
+from eval.indexing import index
 from eval.retrieval.baselines import Text
-from eval.retrieval.beir import index_corpus
+from eval.retrieval.beir import read_documents
 from eval.runs.about import library_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def indexed(folder: Path, library: Path, settings: Settings, progress: Progress)
     """
     embedder = open_embedder(settings.embedder, Library.fingerprint_at(library))
     made = Library.open_or_create(library, embedder)
-    source = index_corpus(folder, made, embedder, progress)
+    source = index(list(read_documents(folder)), str(folder.resolve()), folder.name, made, embedder, progress)
     with made.view() as view:
         every = view.summaries()
         documents = [one for one in every if one.source == source]

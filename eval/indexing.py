@@ -1,0 +1,43 @@
+"""A library that holds the documents of a benchmark, indexed as Refdesk indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from assistant.types import PUBLIC, Document, Item
+from ingest.split import split
+from ingest.sync.reading import READING
+
+if TYPE_CHECKING:
+    from assistant.embed import Embedder
+    from assistant.library import Library
+    from eval.progress import Progress
+
+
+def index(
+    documents: Sequence[Document], address: str, name: str, library: Library, embedder: Embedder, progress: Progress
+) -> str:
+    """Makes the source at `address`, called `name` or alike, hold these documents, and returns what it is called.
+
+    What the library holds of it already stays as it is, so that the library's generation does; what was read by an
+    older way of reading is split and embedded anew.
+    """
+    stamp = str(READING)
+    with library.writer(embedder) as writer:
+        source = writer.source_name(address, name)
+        known = writer.known(source)
+        vanished = set(known)
+        for done, one in enumerate(documents, start=1):
+            vanished.discard(one.key)
+            item = Item(source, one.key, "indexed", revision=one.revision, stamp=stamp)
+            if one.key not in known or known[one.key][0] != item:
+                document = replace(one, source=source)
+                writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
+                writer.record(item, PUBLIC)
+            progress(done, len(documents), "documents indexed")
+        for key in vanished:
+            writer.remove(source, key)
+        writer.publish()
+    return source
