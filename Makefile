@@ -13,7 +13,7 @@ demo: .venv/demo .venv-vllm/ready
 	.venv/bin/refdesk demo
 
 test: .venv/test .venv-vllm/ready debian servers lint
-	.venv/bin/python -m pytest -n 2 --dist loadgroup
+	.venv/bin/python -m pytest -n 2
 
 lint: .venv/test
 	.venv/bin/ruff check .

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,12 +36,28 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(module, name)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`-n 2 --dist loadgroup`): a file stays with one, as what it shares is made once, and all
-    that need the LLM stay with one, as there is one vLLM."""
-    for item in items:
-        needs_llm = "llm_settings" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("llm" if needs_llm else item.nodeid.partition("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers (`-n 2`): a file stays with one, as what it shares is made once, and all files that need
+    vLLM stay with one, as it fills half of a small machine. These come first, for they take longest.
+
+    (xdist's own `--dist loadgroup` puts groups into node ids that pytest 9.2 no longer reads.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "vLLM" if _needs_vllm(config.rootpath / file) else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@cache
+def _needs_vllm(file: Path) -> bool:
+    text = file.read_text(encoding="utf-8")
+    return any(name in text for name in ("llm_settings", "llm_url", "serving("))
 
 
 @pytest.fixture(scope="session", autouse=True)

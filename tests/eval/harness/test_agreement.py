@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 RESULTS = dict[str, tuple[list[float], int]]
 """Question -> log-likelihoods, prediction."""
 SUBJECTS = ("astronomy", "conceptual_physics")
-F32 = LLMSettings(precision="f32", context_tokens=1024)
+F32 = LLMSettings(precision="f32", context_tokens=512)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def _requests(kind: str, *arguments: tuple[Any, ...]) -> list[Any]:
     return [Instance(kind, {}, one, n, ("task", n, 1)) for n, one in enumerate(arguments)]
 
 
-LONG = "The detector was read out. " * 300
+LONG = "The detector was read out. " * 100
 PAIRS = (
     ("The capital of France is", " Paris"),
     ("The capital of France is", " Paris, which lies on the Seine"),
@@ -135,27 +135,35 @@ PAIRS = (
 )
 
 
-def test_any_likelihood(model: Any, hf: Any) -> None:
+TEXTS = (("A short text.",), (LONG,))
+WRITTEN = (
+    ("Q: What is the capital of France?\nA:", {"until": ["\n"], "max_gen_toks": 12}),
+    ("1, 2, 3, 4,", {"until": ["9"], "max_gen_toks": 40, "do_sample": False}),
+    (LONG, {"until": [], "max_gen_toks": 8}),
+)
+
+
+@pytest.fixture(scope="module")
+def expected(hf: Any) -> tuple[list[tuple[float, bool]], list[float], list[str]]:
+    """What lm-eval's model says to `PAIRS`, `TEXTS` and `WRITTEN`, in a context as long as ours."""
+    hf._max_length = F32.context_tokens - 2
+    pairs = hf.loglikelihood(_requests("loglikelihood", *PAIRS), disable_tqdm=True)
+    texts = hf.loglikelihood_rolling(_requests("loglikelihood_rolling", *TEXTS), disable_tqdm=True)
+    return pairs, texts, hf.generate_until(_requests("generate_until", *WRITTEN), disable_tqdm=True)
+
+
+def test_any_likelihood(model: Any, expected: Any) -> None:
     """Of continuations of several tokens, with no context, twice, and of prompts that do not fit."""
-    hf._max_length = model.max_length
-    expected = hf.loglikelihood(_requests("loglikelihood", *PAIRS), disable_tqdm=True)
     found = model.loglikelihood(_requests("loglikelihood", *PAIRS))
-    assert [likelihood for likelihood, _ in found] == pytest.approx([one for one, _ in expected], abs=1e-3)
-    assert [greedy for _, greedy in found] == [greedy for _, greedy in expected]
-    assert {True, False} == {greedy for _, greedy in expected}
+    assert [likelihood for likelihood, _ in found] == pytest.approx([one for one, _ in expected[0]], abs=1e-3)
+    assert [greedy for _, greedy in found] == [greedy for _, greedy in expected[0]]
+    assert {True, False} == {greedy for _, greedy in found}
     assert model.cut == {LONG}
-    texts = _requests("loglikelihood_rolling", ("A short text.",), (LONG,))
-    assert model.loglikelihood_rolling(texts) == pytest.approx(hf.loglikelihood_rolling(texts), rel=1e-4)
+    texts = _requests("loglikelihood_rolling", *TEXTS)
+    assert model.loglikelihood_rolling(texts) == pytest.approx(expected[1], rel=1e-4)
 
 
-def test_any_text(model: Any, hf: Any) -> None:
-    hf._max_length = model.max_length
-    asked = _requests(
-        "generate_until",
-        ("Q: What is the capital of France?\nA:", {"until": ["\n"], "max_gen_toks": 12}),
-        ("1, 2, 3, 4,", {"until": ["9"], "max_gen_toks": 40, "do_sample": False}),
-        (LONG, {"until": [], "max_gen_toks": 8}),
-    )
-    expected = hf.generate_until(asked, disable_tqdm=True)
-    assert model.generate_until(asked) == expected
-    assert all(expected)
+def test_any_text(model: Any, expected: Any) -> None:
+    found = model.generate_until(_requests("generate_until", *WRITTEN))
+    assert found == expected[2]
+    assert all(found)
