@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,15 +41,22 @@ def table(
     by_name = dict(zip(_SECTIONS, parts(data, work, settings), strict=True))
     if unknown := [name for name in sections or () if name not in by_name]:
         raise typer.BadParameter(f"there is no {unknown[0]!r}; there are: {', '.join(by_name)}")
-    with _language_model(settings, lambda message: print(message, file=sys.stderr, flush=True)):
-        for name in sections or _SECTIONS:
+    chosen = [by_name[name] for name in sections or _SECTIONS]
+    if missing := [str(part.data) for part in chosen if part.data and not part.data.is_dir()]:
+        raise typer.BadParameter(f"there is no {', no '.join(missing)}", param_hint="--data")
+    with ExitStack() as running:
+        if any(part.asks_llm for part in chosen):
+            running.enter_context(
+                _language_model(settings, lambda message: print(message, file=sys.stderr, flush=True))
+            )
+        for part in chosen:
             with shown_progress() as progress:
                 try:
-                    record = by_name[name].measure(progress)
+                    record = part.measure(progress)
                 except ValueError as error:
                     raise typer.BadParameter(str(error), param_hint="--data") from error
             report.write(record)
-            print("\n".join(markdown(by_name[name], record)), flush=True)
+            print("\n".join(markdown(part, record)), flush=True)
 
 
 @contextmanager

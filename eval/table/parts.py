@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from eval.runs.run import Record
 
 
+PASSAGE_TOKENS = 400
+"""Two abstracts before each prompt of MMLU: more would take a small machine many hours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One evaluation of the table: what it is called, the command that measures it alone, the metrics that are shown,
-    and how it is measured."""
+    how it is measured, the `data` that it reads besides what comes with Refdesk, and whether it `asks_llm`."""
 
     title: str
     command: str
     metrics: tuple[str, ...]
     measure: Callable[[Progress], Record]
+    data: Path | None = None
+    asks_llm: bool = True
 
 
 def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
@@ -56,7 +62,7 @@ def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
     def mmlu(progress: Progress) -> Record:
         from eval.harness.measure import Measured, measure_choices
 
-        measured = Measured(work / "scifact", settings.llm.evidence_tokens)
+        measured = Measured(work / "scifact", PASSAGE_TOKENS)
         return measure_choices(str(data / "mmlu"), measured, settings, progress)
 
     answers = "refdesk eval answers eval/domain/meridian.jsonl"
@@ -66,6 +72,8 @@ def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
             "refdesk eval retrieval --beir ../shared/data/scifact",
             ("nDCG@10", "Recall@10", "Recall@100", "MRR"),
             scifact,
+            data / "scifact",
+            asks_llm=False,
         ),
         Part(
             "Answers: Meridian, the demonstration documents",
@@ -78,12 +86,14 @@ def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
             "refdesk eval pubmedqa ../shared/data/pubmedqa/pqal_500.json",
             ("accuracy", "macro_f1", "own_abstract"),
             pubmedqa,
+            data / "pubmedqa",
         ),
         Part(
             "Multiple choice: MMLU val, 5-shot, with retrieval from SciFact's abstracts",
-            f"refdesk eval mmlu ../shared/data/mmlu --library scifact --passage-tokens {settings.llm.evidence_tokens}",
+            f"refdesk eval mmlu ../shared/data/mmlu --library scifact --passage-tokens {PASSAGE_TOKENS}",
             ("accuracy", "macro_accuracy", "written_accuracy"),
             mmlu,
+            data / "mmlu",
         ),
     )
 

@@ -16,7 +16,7 @@ from eval.metric import Result
 from eval.metrics.ranking import METRICS as RETRIEVAL
 from eval.runs.about import About, Data
 from eval.runs.run import begin
-from eval.table.parts import Part, markdown, parts
+from eval.table.parts import PASSAGE_TOKENS, Part, markdown, parts
 
 
 def test_every_metric_is_one_of_its_evaluation() -> None:
@@ -26,9 +26,8 @@ def test_every_metric_is_one_of_its_evaluation() -> None:
 
 
 def test_a_command_measures_what_the_table_measures() -> None:
-    settings = Settings()
-    mmlu = parts(Path("data"), Path("work"), settings)[-1]
-    assert mmlu.command.endswith(f"--passage-tokens {settings.llm.evidence_tokens}")
+    mmlu = parts(Path("data"), Path("work"), Settings())[-1]
+    assert mmlu.command.endswith(f"--passage-tokens {PASSAGE_TOKENS}")
 
 
 def test_rows_by_hand(tmp_path: Path) -> None:
@@ -58,3 +57,12 @@ def test_an_unknown_part_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     result = CliRunner().invoke(commands, ["eval", "table", "poetry"])
     assert result.exit_code == 2
     assert "there is no 'poetry'; there are: scifact, meridian" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_missing_data_are_named_before_anything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(commands, ["eval", "table", "--data", "nowhere"])
+    assert result.exit_code == 2
+    said = " ".join(result.output.replace("│", " ").split())
+    assert "there is no nowhere/scifact, no nowhere/pubmedqa, no nowhere/mmlu" in said
+    assert not (tmp_path / "runs").exists()
