@@ -78,7 +78,8 @@ class WithPassages(LM):  # type: ignore[misc]
             if len(self._model.tok_encode(_before(self._found[asked][:number]))) > room:
                 break
             fitting = self._found[asked][:number]
-        self.shown[asked] = tuple(map(_named, fitting))
+        if request.request_type == "loglikelihood" or asked not in self.shown:  # a written reply leaves less room
+            self.shown[asked] = tuple(map(_named, fitting))
         informed = copy(request)
         informed.arguments = (_before(fitting) + context, *others) if fitting else request.arguments
         return informed

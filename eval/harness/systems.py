@@ -38,7 +38,7 @@ def open_model(settings: LLMSettings, in_process: bool, adapter: str | None) -> 
     from eval.harness.served import ServedModel
 
     served = ServedModel(settings, adapter)
-    return served, {**about, "model": served.model, "through": settings.url, "way": served.way}
+    return served, {**about, "model": served.model, "through": "a server", "way": served.way}
 
 
 def systems(
