@@ -10,6 +10,7 @@ The folder is named after its content, so the same command goes on where it stop
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import math
@@ -119,8 +120,7 @@ def begin(folder: Path, about: About, notes: Sequence[str] = (), *, cached: bool
     `cached` takes results that another run had of the same content; what is drawn at random (a temperature above 0) is
     not. Raises RunError where the folder holds another run, something else, or one that another process writes.
     """
-    _private(folder)
-    with _locked(folder):
+    with _said_where_it_cannot_be_written(folder), _locked(folder):
         if (folder / FILE).exists():
             if differs := about.differences(read_run(folder).about):
                 raise RunError(f"{folder} holds another run: {'; '.join(differs[:5])}. Choose another folder.")
@@ -244,6 +244,19 @@ def _write(file: Path, content: Any) -> None:
 def _private(folder: Path) -> None:
     """Makes a folder that its owner alone may read, since results quote documents."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def _said_where_it_cannot_be_written(folder: Path) -> Iterator[None]:
+    try:
+        _private(folder)
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST):
+            raise
+        raise RunError(
+            f"The run {folder} cannot be written ({error}). What was measured is kept; the same command goes on."
+        ) from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import stat
@@ -202,3 +203,18 @@ def test_an_edited_header_is_named(tmp_path: Path, about: dict[str, Any], header
     file.write_text(json.dumps(found | {"about": found["about"] | about} | header))
     with pytest.raises(RunError, match=rf"run.json is not what an evaluation writes \({says}"):
         read_run(tmp_path / "run")
+
+
+def test_a_full_disk_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(RunError, match=r"run cannot be written .*No space.* the same command goes on"):
+        with begin(tmp_path / "run", ABOUT, cached=False) as run:
+            run.add("extract", result("1"))
+            monkeypatch.setattr(run, "_append", full)
+            run.add("extract", result("2"))
+    assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"file cannot be written"), begin(tmp_path / "file", ABOUT):
+        pass
