@@ -127,6 +127,7 @@ def begin(folder: Path, about: About, notes: Sequence[str] = (), *, cached: bool
         elif strangers := [path.name for path in folder.iterdir() if path.name != _LOCK]:
             raise RunError(f"{folder} is no run: it holds {', '.join(sorted(strangers)[:5])}. Choose another folder.")
         else:
+            folder.chmod(0o700)  # it may have been there, empty
             _private(folder / "results")
             created = datetime.now(UTC).isoformat(timespec="seconds")
             _write(folder / FILE, {"about": asdict(about), "created": created, "finished": False, "notes": list(notes)})

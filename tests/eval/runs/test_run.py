@@ -119,6 +119,10 @@ def test_only_the_owner_may_read(tmp_path: Path, cache: Path) -> None:
     with begin(tmp_path / "runs/run", ABOUT) as run:
         run.add("extract", result("1"))
     assert stat.S_IMODE((tmp_path / "runs/run").stat().st_mode) == 0o700
+    (tmp_path / "mine").mkdir(mode=0o755)
+    with begin(tmp_path / "mine", ABOUT):
+        pass
+    assert stat.S_IMODE((tmp_path / "mine").stat().st_mode) == 0o700
     assert stat.S_IMODE((cache / "evaluations.sqlite3").stat().st_mode) == 0o600
 
 
@@ -209,11 +213,14 @@ def test_a_full_disk_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*_: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(RunError, match=r"run cannot be written .*No space.* the same command goes on"):
+    def measure() -> None:
         with begin(tmp_path / "run", ABOUT, cached=False) as run:
             run.add("extract", result("1"))
             monkeypatch.setattr(run, "_append", full)
             run.add("extract", result("2"))
+
+    with pytest.raises(RunError, match=r"run cannot be written .*No space.* the same command goes on"):
+        measure()
     assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1"]
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"file cannot be written"), begin(tmp_path / "file", ABOUT):
