@@ -36,6 +36,7 @@ def answers(
     from assistant.settings import load
     from eval.answers.measure import measure
     from eval.progress import shown_progress
+    from eval.runs.report import write
     from eval.runs.show import print_figures
 
     with shown_progress() as progress:
@@ -43,6 +44,7 @@ def answers(
             record = measure(questions, library, load(), system or [], progress, split=split, judge=judge, out=out)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
+    write(record)
     print_figures(record, as_json)
 
 
@@ -67,6 +69,7 @@ def pubmedqa(
     from assistant.settings import load
     from eval.answers.pubmedqa import measure
     from eval.progress import shown_progress
+    from eval.runs.report import write
     from eval.runs.show import print_figures
 
     with TemporaryDirectory() as temporary, shown_progress() as progress:
@@ -74,4 +77,5 @@ def pubmedqa(
             record = measure(questions, library or Path(temporary) / "library", load(), progress, out)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
+    write(record)
     print_figures(record, as_json)

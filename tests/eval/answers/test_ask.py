@@ -206,6 +206,9 @@ def test_the_command(file: Path, library: Path, tmp_path: Path, monkeypatch: pyt
     assert figures["contains"]["n"] == 3
     assert figures["number_match"]["why"] == "there are no answerable questions with a number"
     assert len(read_run(tmp_path / "run").results["extract"]) == 4
+    (tmp_path / "run/report.md").write_text("It is not finished.")
+    assert command(*arguments).exit_code == 0
+    assert "not finished" not in (tmp_path / "run/report.md").read_text(), "its report is of the whole run"
     shown = command(*arguments).stdout
     assert "risk_coverage_area" in shown
     assert "there are no answerable questions with a number" in shown
