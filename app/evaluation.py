@@ -103,7 +103,7 @@ def _runs_html(runs: Sequence[Summary]) -> str:
         )
         state = "" if run.finished else ", not finished"
         what = f'{escape(title_of(run.about))}<div class="place">{run.about.data.questions:,} questions{state}</div>'
-        begun = f'<th scope="row">{run.created[:16].replace("T", " ")}</th>'
+        begun = f'<th scope="row">{escape(run.created[:16].replace("T", " "))}</th>'
         rows.append(
             f'<tr>{begun}<td>{what}</td><td class="main"><div class="place">{escape(main)}</div>{figures}</td></tr>'
         )

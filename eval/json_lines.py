@@ -26,7 +26,10 @@ def objects(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _object(line: str, where: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
-    except json.JSONDecodeError as error:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{where}: half of a character ({error.object[error.start]!r}) is no text.") from error
+    except ValueError as error:  # no JSON, or a number of thousands of digits
         raise ValueError(f"{where}: not JSON ({error}).") from error
     except RecursionError as error:
         raise ValueError(f"{where}: JSON that is nested too deeply.") from error

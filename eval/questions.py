@@ -141,7 +141,7 @@ def _number(found: Any, where: str) -> Number:
         raise ValueError(f"{where}: 'number' must be an object with value, unit and tolerance, found {found!r}.")
     number = {"unit": "", "tolerance": 0, **found}
     for key in ("value", "tolerance"):
-        if not isinstance(number[key], int | float) or isinstance(number[key], bool) or not math.isfinite(number[key]):
+        if not isinstance(number[key], int | float) or isinstance(number[key], bool) or not _is_finite(number[key]):
             raise ValueError(f"{where}: {key!r} of 'number' must be a number, found {number[key]!r}.")
     if number["tolerance"] < 0:
         raise ValueError(f"{where}: 'tolerance' of 'number' must be 0 or more, found {number['tolerance']!r}.")
@@ -149,6 +149,13 @@ def _number(found: Any, where: str) -> Number:
     if not isinstance(unit, str) or (unit and not _is_unit(unit)):
         raise ValueError(f"{where}: 'unit' of 'number' must be a unit such as GeV, or empty, found {unit!r}.")
     return Number(float(number["value"]), unit, float(number["tolerance"]))
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer of more than 308 digits
+        return False
 
 
 def _is_unit(unit: str) -> bool:

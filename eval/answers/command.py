@@ -15,7 +15,9 @@ commands = typer.Typer()
 
 @commands.command()
 def answers(
-    questions: Annotated[Path, typer.Argument(help="Questions with known answers, JSON Lines.", exists=True)],
+    questions: Annotated[
+        Path, typer.Argument(help="Questions with known answers, JSON Lines.", exists=True, dir_okay=False)
+    ],
     library: LIBRARY = Path("library"),
     system: Annotated[
         list[str] | None,
@@ -47,7 +49,9 @@ def answers(
 
 @commands.command()
 def pubmedqa(
-    questions: Annotated[Path, typer.Argument(help="PubMedQA's PQA-L, such as its 500 test questions.", exists=True)],
+    questions: Annotated[
+        Path, typer.Argument(help="PubMedQA's PQA-L, such as its 500 test questions.", exists=True, dir_okay=False)
+    ],
     library: Annotated[
         Path | None, typer.Option("--library", "-l", help="Keep the indexed abstracts here; default: nowhere.")
     ] = None,

@@ -22,7 +22,7 @@ def attacks(
         "../shared/data/injection/notinject"
     ),
     n: Annotated[int, typer.Option("--n", min=1, help="Attacked questions, and questions on harmless texts.")] = 48,
-    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sample.")] = 0,
     out: OUT = None,
     as_json: AS_JSON = False,
 ) -> None:

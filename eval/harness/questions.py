@@ -80,6 +80,8 @@ def read(data: str, split: str | None = None, config: str | None = None, shots: 
         if one.id in ids:
             raise ValueError(f"{data}: two questions have the id {one.id!r}.")
         ids.add(one.id)
+    if not ids:
+        raise ValueError(f"{data} holds no questions.")
     name = folder.resolve().name if folder.is_dir() else data
     return ChoiceSet(" ".join(filter(None, (name, config, split))), questions, examples)
 
@@ -106,7 +108,7 @@ def _read_csv(folder: Path, split: str | None, shots: int) -> tuple[str, _BySubj
 
 
 def _rows(file: Path, subject: str) -> Iterator[ChoiceQuestion]:
-    with file.open(newline="", encoding="utf-8") as opened:
+    with file.open(newline="", encoding="utf-8-sig") as opened:
         rows = csv.reader(opened, strict=True)
         try:
             for number, row in enumerate(rows):

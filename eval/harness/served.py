@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -163,7 +164,7 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
         found = []
         for choice in choices:
             first, given = _of(choice, "tokens")[0], _of(choice, "top_logprobs")[0]
-            found.append({keys[k]: (float(value), k == first) for k, value in given.items() if k in keys})
+            found.append({keys[k]: (_finite(value), k == first) for k, value in given.items() if k in keys})
         return found
 
     def _echoed(self, whole: dict[int, tuple[list[int], int]]) -> dict[int, tuple[float, bool]]:
@@ -181,8 +182,9 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
                         f"{len(prompt)}: it does not echo prompts, and cannot be used to score."
                     )
                 span = range(whole[n][1], len(prompt))
-                greedy = all(values[i] >= max(best[i].values()) for i in span)
-                found[n] = (float(sum(values[i] for i in span)), greedy)
+                said = [_finite(values[i]) for i in span]
+                greedy = all(one >= max(_finites(best[i])) for i, one in zip(span, said, strict=True))
+                found[n] = (sum(said, 0.0), greedy)
         return found
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = True) -> list[float]:
@@ -222,6 +224,18 @@ def _of(choice: dict[str, Any], what: str) -> list[Any]:
             "most servers of open models."
         )
     return found
+
+
+def _finite(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise LLMGarbage(f"The server gave {value!r} as a log-probability, which is no number: it cannot be measured.")
+    return float(value)
+
+
+def _finites(named: Any) -> list[float]:
+    if not isinstance(named, dict) or not named:
+        raise LLMGarbage(f"The server gave {named!r} as the likeliest tokens, which names none: it cannot be measured.")
+    return [_finite(value) for value in named.values()]
 
 
 def _batches(things: Sequence[Any], tokens: Callable[[Any], int] = len) -> Iterator[list[Any]]:

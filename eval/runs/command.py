@@ -82,7 +82,7 @@ def print_change(change: RunChange, metrics: Sequence[Metric], name: str) -> Non
 
 def _print_system(change: SystemChange, name: str) -> None:
     from eval.runs.sections import change_table, reasons
-    from eval.runs.show import print_lines, print_table
+    from eval.runs.show import print_lines, print_table, say
 
     typer.echo(f"\n{change.before if change.before == change.after else f'{change.before} → {change.after}'}")
     print_lines("What differs in its settings:", change.about)
@@ -98,7 +98,7 @@ def _print_system(change: SystemChange, name: str) -> None:
         if changes:
             typer.echo(f"\n{said} ({len(changes)}):")
             for one in changes[:_MOST_QUESTIONS]:
-                typer.echo(_said(one))
+                say(_said(one))
             if len(changes) > _MOST_QUESTIONS:
                 typer.echo(f"  and {len(changes) - _MOST_QUESTIONS} more; --json names all")
 

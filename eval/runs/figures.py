@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -52,12 +53,12 @@ def figures_of(record: Record, metrics: Sequence[Metric] | None = None) -> Figur
     """The figures of a run, by default in the metrics of its kind; those kept in its folder if nothing has changed."""
     metrics = metrics_of(record.about) if metrics is None else metrics
     key = _key(record, metrics)
-    file = record.folder / FILE
-    if file.exists() and (kept := json.loads(file.read_text(encoding="utf-8"))).get("of") == key:
-        return _figures(kept)
+    if kept := _kept(record, key):
+        return kept
     found = _computed(record, metrics)
     if os.access(record.folder, os.W_OK):
-        _keep(record, {"of": key, **asdict(found)})
+        with suppress(OSError):  # a full disk: they can be reckoned again
+            _keep(record, {"of": key, **asdict(found)})
     return found
 
 
@@ -118,12 +119,26 @@ def _said(metric: Metric) -> list[Any]:
     return [metric.name, metric.columns, metric.better, statistic, metric.over, metric.bounds, metric.macro]
 
 
+def _kept(record: Record, key: str) -> Figures | None:
+    """None where there are none, or what is there is of something else or damaged."""
+    try:
+        found = json.loads((record.folder / FILE).read_text(encoding="utf-8"))
+        return _figures(found) if found["of"] == key else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
 def _keep(record: Record, content: Mapping[str, Any]) -> None:
     """Whole or not at all, also where several processes do it."""
     with NamedTemporaryFile("w", encoding="utf-8", dir=record.folder, prefix=f".{FILE}.", delete=False) as new:
-        json.dump(content, new, ensure_ascii=False, indent=2, allow_nan=False)
-        new.write("\n")
-    Path(new.name).replace(record.folder / FILE)
+        try:
+            json.dump(content, new, ensure_ascii=False, indent=2, allow_nan=False)
+            new.write("\n")
+            new.flush()
+            Path(new.name).replace(record.folder / FILE)
+        except OSError:
+            Path(new.name).unlink(missing_ok=True)
+            raise
 
 
 def _figures(kept: Mapping[str, Any]) -> Figures:

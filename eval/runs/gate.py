@@ -107,6 +107,11 @@ def _require_whole(*records: Record) -> None:
                     f"{record.folder} has more than one result of {name} for {twice[0]!r}. Run the evaluation again, "
                     "into a new folder."
                 )
+            if len(results) != (asked := record.about.data.questions):
+                raise RunError(
+                    f"{record.folder} has {len(results)} results of {name}, but {asked} questions were asked. Run the "
+                    "evaluation again, into a new folder."
+                )
 
 
 def _require_same_questions(before: Record, after: Record, systems: tuple[str, str]) -> None:
@@ -126,6 +131,12 @@ def _comparison(metric: Metric, changed: MetricChange, metrics: int) -> Comparis
     if isinstance(found, Undefined):
         raise RunError(
             f"Nothing can be told of {metric.name}: {found.why}. Judge another metric, or ask other questions."
+        )
+    least, most = metric.bounds or (-math.inf, math.inf)
+    if not all(math.isfinite(one) and least <= one <= most for one in (found.before, found.after)):
+        raise RunError(
+            f"Nothing can be told of {metric.name}: {found.before:g} before and {found.after:g} after cannot be. Run "
+            "the evaluations again, into new folders."
         )
     if found.n < (needed := _needed(metrics)):
         raise RunError(

@@ -75,9 +75,11 @@ def _metrics(record: Record, names: Sequence[str]) -> list[Metric]:
 
 def print_verdict(verdict: Verdict, metrics: Sequence[Metric]) -> None:
     """For people."""
+    from eval.runs.show import say
+
     typer.echo(f"before: {verdict.before} ({verdict.systems[0]})\nafter:  {verdict.after} ({verdict.systems[1]})")
     for judged, metric in zip(verdict.metrics, metrics, strict=True):
-        typer.echo("\n".join(_lines(judged, metric)))
+        say("\n".join(_lines(judged, metric)))
     typer.echo("Worse beyond chance." if verdict.worse else "Not worse beyond chance.")
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from eval.runs.sections import Section, Table
+from eval.runs.wording import printable
 
 _SPECIAL = re.compile(r"[\\`*_{}<>#|~!&$]|\](?=[(\[:])")
 
@@ -25,7 +26,7 @@ def markdown(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 def escaped(text: str) -> str:
     """Reads as `text` does, in one line: what documents say loads no picture and is no link, formula or table."""
-    return _SPECIAL.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
+    return _SPECIAL.sub(lambda found: f"\\{found[0]}", printable(" ".join(text.split())))
 
 
 def _table(table: Table) -> str:

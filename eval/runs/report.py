@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from assistant.errors import RunError
 from eval.kinds import metrics_of
 from eval.metric import Metric
 from eval.runs.figures import figures_of
@@ -22,11 +23,16 @@ MARKDOWN, HTML = "report.md", "report.html"
 
 
 def write(record: Record, metrics: Sequence[Metric] | None = None) -> Path:
-    """Writes both, in the metrics of the run's kind (or `metrics`); returns the HTML file."""
+    """Writes both, in the metrics of the run's kind (or `metrics`); returns the HTML file.
+
+    Raises RunError where the folder cannot be written."""
     metrics = metrics_of(record.about) if metrics is None else metrics
     figures = figures_of(record, metrics)
     said = sections(record, figures, metrics, plots(record, figures, metrics))
     head = title_of(record.about), lead_of(record.about, record.created, record.finished)
     for name, text in ((MARKDOWN, markdown(*head, said)), (HTML, html(*head, said))):
-        (record.folder / name).write_text(text, encoding="utf-8")
+        try:
+            (record.folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"The report of {record.folder} cannot be written ({error}).") from error
     return record.folder / HTML

@@ -10,14 +10,17 @@ The folder is named after its content, so the same command goes on where it stop
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from assistant.errors import RunError
@@ -27,6 +30,16 @@ from eval.runs.cache import Cache, open_cache
 
 FILE = "run.json"
 _LOCK = "run.lock"
+_ABOUT = {
+    "kind": str,
+    "data": dict,
+    "systems": dict,
+    "library": dict | None,
+    "groups": list,
+    "seed": int,
+    "code": str,
+    "versions": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +120,14 @@ def begin(folder: Path, about: About, notes: Sequence[str] = (), *, cached: bool
     `cached` takes results that another run had of the same content; what is drawn at random (a temperature above 0) is
     not. Raises RunError where the folder holds another run, something else, or one that another process writes.
     """
-    _private(folder)
-    with _locked(folder):
+    with _said_where_it_cannot_be_written(folder), _locked(folder):
         if (folder / FILE).exists():
             if differs := about.differences(read_run(folder).about):
                 raise RunError(f"{folder} holds another run: {'; '.join(differs[:5])}. Choose another folder.")
         elif strangers := [path.name for path in folder.iterdir() if path.name != _LOCK]:
             raise RunError(f"{folder} is no run: it holds {', '.join(sorted(strangers)[:5])}. Choose another folder.")
         else:
+            folder.chmod(0o700)  # it may have been there, empty
             _private(folder / "results")
             created = datetime.now(UTC).isoformat(timespec="seconds")
             _write(folder / FILE, {"about": asdict(about), "created": created, "finished": False, "notes": list(notes)})
@@ -137,10 +150,14 @@ def read_run(folder: Path) -> Record:
     """A run, finished or not. Raises RunError for a folder that holds none, or one that is damaged."""
     header = _header(folder)
     try:
+        _require_kinds("", header, {"about": dict, "created": str, "finished": bool, "notes": list})
         fields = header["about"]
+        _require_kinds("about.", fields, _ABOUT)
+        _require_kinds("about.data.", fields["data"], {"name": str, "sha256": str, "questions": int})
+        _require_kinds("about.systems.", fields["systems"], dict.fromkeys(fields["systems"], dict))
         data = {**fields, "data": Data(**fields["data"]), "groups": tuple(fields["groups"])}
         about = About(**data)
-        notes = tuple(header["notes"])
+        notes = tuple(map(str, header["notes"]))
         results = {system: tuple(_results(folder, system)) for system in about.systems}
         return Record(folder, about, header["created"], header["finished"], notes, results)
     except (KeyError, TypeError) as error:
@@ -161,14 +178,24 @@ def _header(folder: Path) -> dict[str, Any]:
         header = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{folder} is no run of an evaluation: it has no {FILE}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{file} is damaged ({error}). Run the evaluation again.") from error
     if not isinstance(header, dict):
         raise RunError(f"{file} is damaged: it holds no object. Run the evaluation again.")
     return header
 
 
+def _require_kinds(where: str, found: Mapping[str, Any], kinds: Mapping[str, type | UnionType]) -> None:
+    """Raises KeyError for a key that is missing, TypeError for one of another kind."""
+    for key, kind in kinds.items():
+        if not isinstance(found[key], kind):
+            raise TypeError(f"{where}{key} is {found[key]!r}")
+
+
 def _file(folder: Path, system: str) -> Path:
+    """Raises TypeError for a name that is no system's, and would lead elsewhere."""
+    if not system or "/" in system:
+        raise TypeError(f"a system is called {system!r}")
     return folder / "results" / f"{system.replace(' ', '-')}.jsonl"
 
 
@@ -176,15 +203,27 @@ def _results(folder: Path, system: str) -> Iterator[Result]:
     file = _file(folder, system)
     if not file.exists():
         return
-    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+    except UnicodeDecodeError as error:
+        raise RunError(f"{file} is damaged ({error}). Run the evaluation again, into a new folder.") from error
+    for number, line in enumerate(lines, start=1):
         try:
             yield _result(json.loads(line))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"{file}, line {number} is no result ({error}). Remove the line, or the run.") from error
 
 
 def _result(row: Mapping[str, Any]) -> Result:
-    return Result(row["id"], row["group"], row["values"], row["detail"])
+    """Raises ValueError, TypeError or KeyError for what `Run.add` does not write."""
+    result = Result(row["id"], row["group"], row["values"], row["detail"])
+    for name, kind in (("id", str), ("group", str), ("values", dict), ("detail", dict)):
+        if not isinstance(getattr(result, name), kind):
+            raise TypeError(f"{name} is {getattr(result, name)!r}")
+    for name, value in result.values.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise ValueError(f"{name} is {value!r}, which is no number")
+    return result
 
 
 def _mend(file: Path) -> None:
@@ -206,6 +245,19 @@ def _write(file: Path, content: Any) -> None:
 def _private(folder: Path) -> None:
     """Makes a folder that its owner alone may read, since results quote documents."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def _said_where_it_cannot_be_written(folder: Path) -> Iterator[None]:
+    try:
+        _private(folder)
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST):
+            raise
+        raise RunError(
+            f"The run {folder} cannot be written ({error}). What was measured is kept; the same command goes on."
+        ) from error
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from eval.kinds import metrics_of
 from eval.runs.figures import figures_of
 from eval.runs.report import write
 from eval.runs.sections import Table, figures_table, lead_of, title_of, undefined_tables
+from eval.runs.wording import printable
 
 if TYPE_CHECKING:
     from eval.runs.run import Record
@@ -35,30 +36,36 @@ def write_and_print(record: Record, as_json: bool = False) -> None:
     for undefined in undefined_tables(figures):
         typer.echo("")
         print_table(undefined)
-    typer.echo(f"\n{title_of(record.about)}. {lead_of(record.about, record.created, record.finished)}")
+    say(f"\n{title_of(record.about)}. {lead_of(record.about, record.created, record.finished)}")
     for note in record.notes:
-        typer.echo(note)
+        say(note)
     typer.echo(str(report))
 
 
 def print_table(table: Table) -> None:
     from rich.console import Console
+    from rich.table import Column
     from rich.table import Table as RichTable
     from rich.text import Text
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH_OF_A_FILE)
-    shown = RichTable(*table.header, box=None, pad_edge=False)
+    shown = RichTable(*(Column(Text(printable(name))) for name in table.header), box=None, pad_edge=False)
     for row in table.rows:
-        shown.add_row(*map(Text, row))
+        shown.add_row(*(Text(printable(text)) for text in row))
     console.print(shown)
 
 
 def print_lines(title: str, lines: Sequence[str]) -> None:
     """A list with its title; nothing where it is empty."""
     if lines:
-        typer.echo("\n".join([title, *(f"  {line}" for line in lines)]))
+        say("\n".join([title, *(f"  {line}" for line in lines)]))
+
+
+def say(text: str) -> None:
+    """Prints what may quote questions and documents."""
+    typer.echo(printable(text))
 
 
 def print_json(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from math import floor, log10
 
@@ -50,6 +51,11 @@ def sides_text(one: Comparison) -> tuple[str, str]:
     """Before and after."""
     places = decimals(one.low, one.high)
     return f"{one.before:.{places}f}", f"{one.after:.{places}f}"
+
+
+def printable(text: str) -> str:
+    """Without control codes, with which a question could write anything on a terminal."""
+    return "".join(char for char in text if char == "\n" or unicodedata.category(char) != "Cc")
 
 
 def p_text(p: float) -> str:

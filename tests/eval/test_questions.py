@@ -59,6 +59,9 @@ def test_a_malformed_line_is_named_with_its_key(tmp_path: Path, change: dict[str
     [
         (b"\n", "holds no questions"),
         (b'{"id": ', "line 1: not JSON"),
+        (b'{"id": 1' + b"0" * 5_000 + b"}", "line 1: not JSON"),
+        (json.dumps({**ROW, "question": "Why\ud800?"}).encode(), r"line 1: half of a character \('\\ud800'\)"),
+        (json.dumps({**ROW, "number": {"value": 10**400}}).encode(), "line 1: 'value' of 'number' must be a number"),
         (b"[" * 100_000, "line 1: JSON that is nested too deeply"),
         (b"[1]", r"line 1: expected an object, found '\[1\]'"),
         (b"\xff\xfe", "is not UTF-8"),

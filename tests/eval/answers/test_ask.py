@@ -208,6 +208,9 @@ def test_the_command(file: Path, library: Path, tmp_path: Path, monkeypatch: pyt
     kept = read_run(tmp_path / "run")
     assert len(kept.results["extract"]) == 4
     assert kept.about.systems["extract"]["embedder"] == Assistant.open(library).models["embedder"]
+    (tmp_path / "run/report.md").write_text("It is not finished.")
+    assert command(*arguments).exit_code == 0
+    assert "not finished" not in (tmp_path / "run/report.md").read_text(), "its report is of the whole run"
     shown = command(*arguments).stdout
     assert "risk_coverage_area" in shown
     assert shown.rstrip().endswith(str(tmp_path / "run" / "report.html"))

@@ -134,6 +134,7 @@ def test_without_a_server_answers_are_extracted_and_the_run_says_so(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--seed", "-1"], "Input should be greater than or equal to 0"),
         (["--n", "1000"], "n must be 1 to 5"),
         (["--n", "0"], "--n"),
         (["--bipia", "nowhere"], "There is no nowhere/benchmark/email/test.jsonl"),

@@ -35,6 +35,7 @@ class Server:
     writes: str = " B\n"
     echoes: bool = True
     tokens_more: int = 0
+    likeliest: Any = -0.5
 
 
 @pytest.fixture
@@ -48,7 +49,9 @@ def server(model_cache: Path) -> Iterator[Server]:
         if not body.get("echo") or not state.echoes:
             return {"index": index, "text": state.writes, "logprobs": None}
         values = [None, *(rule(token, place) for place, token in enumerate(prompt) if place), -0.5]
-        best = [None, *({"most": -0.5, "this": value} for value in values[1:])]
+        best = [None, *({"most": state.likeliest, "this": value} for value in values[1:])]
+        if state.likeliest is None:
+            best = [None] * len(values)
         names = [str(token) for token in [*prompt, 0]]
         return {"index": index, "logprobs": {"token_logprobs": values, "top_logprobs": best, "tokens": names}}
 
@@ -194,6 +197,15 @@ def test_servers_that_cannot_score(server: Server) -> None:
     assert not model.named
     with pytest.raises(LLMGarbage, match=r"without logprobs\.token_logprobs"):
         model.loglikelihood([Instance("loglikelihood", {}, ("Why", " not"), 0, ("t", 0, 1))])
+    server.echoes = True
+    for server.likeliest, complaint in (
+        (float("nan"), "gave nan as a log-probability"),
+        (float("-inf"), "gave -inf as a log-probability"),
+        ("-1.0", r"gave '-1\.0' as a log-probability"),
+        (None, "gave None as the likeliest tokens"),
+    ):
+        with pytest.raises(LLMGarbage, match=complaint):
+            model.loglikelihood([Instance("loglikelihood", {}, ("Why", " not"), 0, ("t", 0, 1))])
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,13 @@ def test_all_of_the_validation_split() -> None:
     assert len(found) == counted == 1542
     assert {len(examples) for examples in found.examples.values()} == {5}
     assert len(found.questions) == 57
+
+
+def test_a_byte_order_mark_is_no_text_and_no_questions_are_no_set(tmp_path: Path) -> None:
+    (tmp_path / "val").mkdir()
+    file = tmp_path / "val/birds_val.csv"
+    file.write_text("\ufeffWhich?,a,b,c,d,A\n", encoding="utf-8")
+    assert read(str(tmp_path), shots=0).questions["birds"][0].question == "Which?"
+    file.write_text("")
+    with pytest.raises(ValueError, match="holds no questions"):
+        read(str(tmp_path), shots=0)

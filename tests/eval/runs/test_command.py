@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -86,3 +88,22 @@ def test_bad_arguments(runs: tuple[Record, Record], make_run: Callable[..., Reco
     other = make_run("c", {"extract": results([])[:5]})
     with pytest.raises(RunError, match="over different questions"):
         run("compare", before, other.folder)
+
+
+def test_questions_write_nothing_on_a_terminal_but_their_text(make_run: Callable[..., Record]) -> None:
+    def named(wrong: Sequence[int]) -> list[Result]:
+        # of ids, questions and answers, the escape codes of colours, of a title and of a cleared screen (C1)
+        return [
+            Result(f"[/x]\x1b[31m{one.id}", "[bold]", one.values, {"question": "\x1b]0;t\x07?", "answer": f"\x9b2J{n}"})
+            for n, one in enumerate(results(wrong))
+        ]
+
+    before = make_run("codes before", {"[bold]": named([])}).folder
+    after = make_run("codes after", {"[bold]": [replace(one, detail={}) for one in named(range(20))]}).folder
+    printed = run("report", before) + run("compare", before, after)
+    printed += CliRunner().invoke(commands, ["eval", "gate", str(before), str(after), "--metric", "accuracy"]).output
+    printed += (before / "report.md").read_text()
+    assert "[/x][31mq0" in printed
+    assert "WORSE" in printed
+    assert "[bold]" in printed.split("\n", 1)[0], "names of systems are no markup"
+    assert not [char for char in printed if unicodedata.category(char) == "Cc" and char != "\n"]

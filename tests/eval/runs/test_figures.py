@@ -115,3 +115,11 @@ def test_kinds(make_run: Callable[..., Record]) -> None:
     assert [(one.name, one.better) for one in metrics_of(task.about)][:2] == [("acc", "higher"), ("loss", "lower")]
     with pytest.raises(RunError, match=r"no evaluation of kind 'speed'; known are answers, attacks"):
         metrics_of(make_run("other", {"extract": []}, kind="speed").about)
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "null", '{"of": 1}', "[" * 100_000])
+def test_damaged_figures_are_made_anew(record: Record, damaged: str) -> None:
+    found = figures_of(record, METRICS[:1])
+    (record.folder / FILE).write_text(damaged)
+    assert figures_of(record, METRICS[:1]) == found
+    assert json.loads((record.folder / FILE).read_text())["overall"]

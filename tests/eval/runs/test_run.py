@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import stat
@@ -8,6 +9,7 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +119,10 @@ def test_only_the_owner_may_read(tmp_path: Path, cache: Path) -> None:
     with begin(tmp_path / "runs/run", ABOUT) as run:
         run.add("extract", result("1"))
     assert stat.S_IMODE((tmp_path / "runs/run").stat().st_mode) == 0o700
+    (tmp_path / "mine").mkdir(mode=0o755)
+    with begin(tmp_path / "mine", ABOUT):
+        pass
+    assert stat.S_IMODE((tmp_path / "mine").stat().st_mode) == 0o700
     assert stat.S_IMODE((cache / "evaluations.sqlite3").stat().st_mode) == 0o600
 
 
@@ -151,3 +157,71 @@ def test_the_newest_run_comes_first(tmp_path: Path) -> None:
         header["created"] = f"2026-0{(number + 1) % 3 + 1}-01T00:00:00+00:00"
         (tmp_path / name / "run.json").write_text(json.dumps(header))
     assert [record.folder.name for record in runs_in(tmp_path)] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("edited", "says"),
+    [
+        ({"values": {"correct": float("nan")}}, "correct is nan, which is no number"),
+        ({"values": {"correct": float("inf")}}, "correct is inf"),
+        ({"values": {"correct": "1.0"}}, r"correct is '1\.0'"),
+        ({"values": {"correct": None}}, "correct is None"),
+        ({"values": None}, "values is None"),
+        ({"detail": None}, "detail is None"),
+        ({"group": 3}, "group is 3"),
+        ({"id": 3}, "id is 3"),
+    ],
+)
+def test_an_edited_result_is_named(tmp_path: Path, edited: dict[str, Any], says: str) -> None:
+    with begin(tmp_path / "run", ABOUT, cached=False) as run:
+        run.add("extract", result("1"))
+    file = tmp_path / "run/results/extract.jsonl"
+    file.write_text(json.dumps(json.loads(file.read_text()) | edited) + "\n")
+    with pytest.raises(RunError, match=rf"extract.jsonl, line 1 is no result \({says}"):
+        read_run(tmp_path / "run")
+    file.write_bytes(b"\xff\n")
+    with pytest.raises(RunError, match=r"extract.jsonl is damaged"):
+        read_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("about", "header", "says"),
+    [
+        ({}, {"finished": "no"}, "finished is 'no'"),
+        ({}, {"created": None}, "created is None"),
+        ({}, {"notes": "x"}, "notes is 'x'"),
+        ({"seed": "x"}, {}, "about.seed is 'x'"),
+        ({"groups": "ab"}, {}, "about.groups is 'ab'"),
+        ({"kind": []}, {}, r"about.kind is \[\]"),
+        ({"systems": ["extract"]}, {}, "about.systems is"),
+        ({"systems": {"extract": None}}, {}, "about.systems.extract is None"),
+        ({"systems": {"../../other/results/extract": {}}}, {}, "a system is called '../../other"),
+        ({"data": {"name": "x", "sha256": "x", "questions": "60"}}, {}, "about.data.questions is '60'"),
+    ],
+)
+def test_an_edited_header_is_named(tmp_path: Path, about: dict[str, Any], header: dict[str, Any], says: str) -> None:
+    with begin(tmp_path / "run", ABOUT, cached=False):
+        pass
+    file = tmp_path / "run/run.json"
+    found = json.loads(file.read_text())
+    file.write_text(json.dumps(found | {"about": found["about"] | about} | header))
+    with pytest.raises(RunError, match=rf"run.json is not what an evaluation writes \({says}"):
+        read_run(tmp_path / "run")
+
+
+def test_a_full_disk_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def measure() -> None:
+        with begin(tmp_path / "run", ABOUT, cached=False) as run:
+            run.add("extract", result("1"))
+            monkeypatch.setattr(run, "_append", full)
+            run.add("extract", result("2"))
+
+    with pytest.raises(RunError, match=r"run cannot be written .*No space.* the same command goes on"):
+        measure()
+    assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"file cannot be written"), begin(tmp_path / "file", ABOUT):
+        pass
