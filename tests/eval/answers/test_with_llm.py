@@ -72,7 +72,8 @@ def test_perplexity_is_that_of_the_prompt_that_was_used(
     settings = settings_of(llm_settings, tmp_path)
     file = tmp_path / "questions.jsonl"
     row = {"id": "p", "question": QUESTION, "answers": ["70 litres per second", "70 l/s"], "answerable": True}
-    file.write_text(json.dumps({**row, "documents": ["pump.md"]}))
+    other = {"id": "q", "question": "What closes in 3 seconds?", "answers": ["the valve"], "answerable": True}
+    file.write_text(json.dumps({**row, "documents": ["pump.md"]}) + "\n" + json.dumps(other))
     record = measure(file, library, settings, (), lambda done, total, what: None)
     assert list(record.results) == ["extract", "generate", "closed-book"]
     assert not [note for note in record.notes if "Perplexity" in note]
@@ -88,7 +89,9 @@ def test_perplexity_is_that_of_the_prompt_that_was_used(
         assert values["nats"] / tokens == pytest.approx(-expected / tokens, abs=0.05)  # the server computes in bf16
         found = next(figure(metric, record.results[system]) for metric in METRICS if metric.name == "perplexity")
         assert isinstance(found, Figure)
-        assert found.value == pytest.approx(math.exp(values["nats"] / tokens))
+        both = [one.values for one in record.results[system]]
+        nats, counted = (sum(one[name] for one in both) for name in ("nats", "answer_tokens"))
+        assert found.value == pytest.approx(math.exp(nats / counted))
         assert values["tokens"] > 0
     assert of(record, "generate", "p").values["nats"] < of(record, "closed-book", "p").values["nats"]
     assert "nats" not in of(record, "extract", "p").values

@@ -119,7 +119,7 @@ def test_what_is_no_question_with_its_answer_is_malformed(a_document: Callable[.
 def test_a_server_that_sends_no_text_is_malformed(a_document: Callable[..., Document]) -> None:
     found = written(a_document, "")
     assert isinstance(found, Malformed)
-    assert "sent no text" in found.reason
+    assert "ended its answer before it had said a word" in found.reason
 
 
 @pytest.mark.parametrize(
