@@ -23,6 +23,7 @@ from eval.metric import Metric, Result
 from eval.metrics.abstention import risk_coverage_area
 from eval.metrics.classes import class_metrics
 from eval.progress import Progress
+from eval.weights import served
 
 if TYPE_CHECKING:
     from assistant import Assistant
@@ -82,7 +83,7 @@ def measure(file: Path, library: Path, settings: Settings, progress: Progress, o
     systems: dict[str, dict[str, Any]] = {ALWAYS_YES: {}}
     if model:
         limits = settings.llm.model_dump(include={"context_tokens", "precision"})
-        llm = {"model": model.model, "way": model.way, **limits}
+        llm = {**served(settings.llm, model.model), "way": model.way, **limits}
         systems |= {CLOSED_BOOK: llm, OWN_ABSTRACT: llm, RETRIEVAL: {**llm, **reading}}
     systems[EXTRACT] = {**reading, "answer": settings.answer.model_dump()}
     data = Data(file.stem, hashlib.sha256(file.read_bytes()).hexdigest(), len(studies))

@@ -12,6 +12,7 @@ from assistant.errors import LLMSilent
 from assistant.llm.generate import stream
 from assistant.llm.prompts import messages
 from assistant.types import Answer, Citation, Mode, Passage
+from eval.weights import served
 
 if TYPE_CHECKING:
     from assistant import Assistant
@@ -145,7 +146,7 @@ def _text(answer: Answer) -> str | None:
 def open_systems(names: Sequence[str], assistant: Assistant | None, settings: Settings, model: str) -> list[System]:
     """The systems of those names, in that order. `model` is the language model that the server at `settings.llm.url`
     answers with; "extract" needs none, and "closed-book" no assistant. Raises ValueError for an unknown name."""
-    llm = {**settings.llm.model_dump(include={"max_tokens", "precision", "temperature"}), "model": model}
+    llm = {**settings.llm.model_dump(include={"max_tokens", "precision", "temperature"}), **served(settings.llm, model)}
     shown = settings.llm.model_dump(include={"context_tokens", "evidence_tokens"})
     reading = {
         **(assistant.models if assistant else {}),

@@ -13,6 +13,7 @@ from eval.attacks import bipia, injection, notinject, over_defence, sample
 from eval.attacks.obeyed import judge
 from eval.runs.about import About, Data, content_hash
 from eval.runs.run import Record, begin, run_folder
+from eval.weights import served
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -92,7 +93,7 @@ def _made_of(settings: Settings, searching: dict[str, str], mode: Mode, model: s
     }
     if mode == "generate":
         kept = {"max_tokens", "context_tokens", "evidence_tokens", "precision", "temperature"}
-        made["llm"] = {"model": model, **settings.llm.model_dump(include=kept)}
+        made["llm"] = {**served(settings.llm, model), **settings.llm.model_dump(include=kept)}
     return made
 
 

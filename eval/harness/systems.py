@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.embed.weights import fingerprint
 from assistant.llm.vllm import place
 from eval.harness.passages import WithPassages
+from eval.weights import served, weights
 
 if TYPE_CHECKING:
     from assistant import Assistant
@@ -33,12 +33,12 @@ def open_model(settings: LLMSettings, in_process: bool, adapter: str | None) -> 
         from eval.harness.local import LocalModel
 
         local = LocalModel(settings, Path(adapter) if adapter else None)
-        weights = {"weights": _weights(place(settings.model)), "adapter_weights": _weights(adapter)}
-        return local, {**about, "through": "transformers", **weights}
+        files = {"weights": weights(place(settings.model)), "adapter_weights": weights(adapter)}
+        return local, {**about, "through": "transformers", **files}
     from eval.harness.served import ServedModel
 
-    served = ServedModel(settings, adapter)
-    return served, {**about, "model": served.model, "through": "a server", "way": served.way}
+    model = ServedModel(settings, adapter)
+    return model, {**about, **served(settings, model.model), "way": model.way}
 
 
 def systems(
@@ -56,9 +56,3 @@ def systems(
         **assistant.models,
     }
     return {WITHOUT: model, WITH: reading}, {WITHOUT: about, WITH: {**about, **searching}}
-
-
-def _weights(folder: str | None) -> str | None:
-    """What a model or adapter holds, so that one trained anew is not taken for the one before; None without a folder,
-    as for a model of the hub, which is known by its name."""
-    return fingerprint(Path(folder)) if folder and Path(folder).is_dir() else None

@@ -1,0 +1,26 @@
+"""Which language model it is that answers, as far as can be told from here: one trained anew is another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from assistant.embed.weights import fingerprint
+from assistant.llm.bounded import is_local
+from assistant.llm.vllm import place
+from assistant.settings import LLMSettings
+
+
+def served(settings: LLMSettings, model: str) -> dict[str, str]:
+    """What a run records of the model that the server at `settings.url` calls `model`.
+
+    Where it is on this machine and serves a folder as `refdesk llm start` does, `weights` is the hash of the files, and
+    the port makes no difference. Of any other a name is all there is; `server` keeps those of two servers apart.
+    """
+    if is_local(settings.url) and model == settings.model and (folder := Path(place(model))).is_dir():
+        return {"model": model, "weights": fingerprint(folder)}
+    return {"model": model, "server": settings.url}
+
+
+def weights(folder: str | None) -> str | None:
+    """The hash of a model's or an adapter's files; None without a folder, as for a model of the hub."""
+    return fingerprint(Path(folder)) if folder and Path(folder).is_dir() else None
