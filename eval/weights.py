@@ -13,12 +13,14 @@ from assistant.settings import LLMSettings
 def served(settings: LLMSettings, model: str) -> dict[str, str]:
     """What a run records of the model that the server at `settings.url` calls `model`.
 
-    Where it is on this machine and serves a folder as `refdesk llm start` does, `weights` is the hash of the files, and
-    the port makes no difference. Of any other a name is all there is; `server` keeps those of two servers apart.
+    Where it is on this machine, at whatever port, and serves a folder as `refdesk llm start` does, `weights` is the
+    hash of the files. Of any other a name is all there is; `server` keeps those of two servers apart.
     """
-    if is_local(settings.url) and model == settings.model and (folder := Path(place(model))).is_dir():
+    if not is_local(settings.url):
+        return {"model": model, "server": settings.url}
+    if model == settings.model and (folder := Path(place(model))).is_dir():
         return {"model": model, "weights": fingerprint(folder)}
-    return {"model": model, "server": settings.url}
+    return {"model": model, "server": "this machine"}
 
 
 def weights(folder: str | None) -> str | None:
