@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
 from functools import cache
@@ -65,6 +66,14 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where converted models are kept: `$REFDESK_CACHE` if it is set, else one folder for this session."""
     os.environ.setdefault("REFDESK_CACHE", str(tmp_path_factory.getbasetemp() / "model-cache"))
     return Path(os.environ["REFDESK_CACHE"])
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_logged() -> None:
+    """Libraries change the root logger for the whole process; what a test reads of a log must not hang on which tests
+    ran before it."""
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
