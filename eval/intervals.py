@@ -1,9 +1,9 @@
 """Intervals of 95 %: how far from what was found the truth may be, for questions drawn from all that could be asked.
 
 How often they hold the truth is simulated in the tests. Over 50 questions or more it is 92 to 97 % for scores, shares,
-ratios, perplexities, macro averages and their differences; over 20, 91 % and more. It is less where a few values far
-out make the figure: for log-normal latencies 93 % with a sigma of 0.5 or 0.8, but 91 % with 1.2, be it over 200. It is
-up to 100 %, and the interval wider than need be, for differences where fewer than 30 questions changed. Questions that
+ratios, macro averages and their differences; over 20, 91 % and more. It is less where a few values far out make the
+figure: 91 % for a perplexity over 50 questions (95 % over 200), and 91 to 95 % for log-normal latencies. It is up to
+100 %, and the interval wider than need be, for differences where fewer than 30 questions changed. Questions that
 hang together (about one document, or one after another) are taken as apart, which makes intervals too narrow.
 """
 
