@@ -1,11 +1,14 @@
-"""A real vLLM server, once per session, with the small model that comes by pip. `conftest.py` loads this file."""
+"""Language models behind servers: a real vLLM, once per session, with the small model that comes by pip, and a stand-in
+that does as it is told. `conftest.py` loads this file."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +46,14 @@ def llm_settings(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) ->
 def llm_url(llm_settings: LLMSettings) -> str:
     """The base URL of the session's vLLM server, such as `http://127.0.0.1:40123/v1`."""
     return llm_settings.url
+
+
+@pytest.fixture(scope="session")
+def serve_llm() -> Any:
+    """The class of `servers/llm.py`: a stand-in for a server of a language model."""
+    spec = importlib.util.spec_from_file_location("llm_server", Path(__file__).parent / "servers/llm.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.LLMServer

@@ -1,13 +1,9 @@
-"""A library of two documents, and a stand-in for a server of a language model, at the edge of its socket."""
+"""A library of two documents, and a stand-in for a server of a language model."""
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,9 +14,6 @@ from assistant import Assistant
 from assistant.settings import LLMSettings, Settings
 from eval.questions import Question
 from ingest import build_library
-
-Says = Callable[[str], str | None]
-"""From what the user says to what the model says; None: the server dies."""
 
 
 @pytest.fixture(scope="session")
@@ -56,61 +49,6 @@ def settings_for(url: str, tmp_path: Path) -> Settings:
     return found.model_copy(update={"eval": found.eval.model_copy(update={"runs": str(tmp_path / "runs")})})
 
 
-@dataclass
-class Served:
-    """What the stand-in was asked: the last message of each chat."""
-
-    url: str
-    asked: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def serving(says: Says, model: str) -> Iterator[Served]:
-    """Chats as an OpenAI-compatible server streams them, a word a piece. It tells no probabilities."""
-    served = Served("")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._json(200, {"object": "list", "data": [{"id": model}]})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if not self.path.endswith("/chat/completions"):
-                self._json(404, {"error": "not served"})
-                return
-            served.asked.append(body["messages"][-1]["content"])
-            if (text := says(served.asked[-1])) is None:
-                self.close_connection = True
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            words = text.split(" ")
-            for number, word in enumerate(words):
-                last = number == len(words) - 1
-                choice = {"index": 0, "delta": {"content": word if last else f"{word} "}, "finish_reason": None}
-                if last:
-                    choice["finish_reason"] = "stop"
-                event = {"id": "1", "object": "chat.completion.chunk", "choices": [choice]}
-                self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
-
-        def _json(self, status: int, content: Any) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps(content).encode())
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        served.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield served
-        server.shutdown()
-
-
 @pytest.fixture
 def model() -> str:
     """The stand-in's name, which no other test has: results are cached by it."""
@@ -118,8 +56,9 @@ def model() -> str:
 
 
 @pytest.fixture
-def serve(model: str) -> Callable[[Says], Any]:
-    return lambda says: serving(says, model)
+def serve(serve_llm: Any, model: str) -> Callable[..., Any]:
+    """`serve(says)`: a server that tells no probabilities."""
+    return partial(serve_llm, model=model)
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -105,41 +104,7 @@ def notinject(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def llm_that() -> Iterator[Callable[[Reply], str]]:
-    """Starts an OpenAI-compatible server that writes what a function makes of the prompt, and returns its base URL."""
-    servers: list[ThreadingHTTPServer] = []
-
-    def start(reply: Reply) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = b'{"object": "list", "data": [{"id": "double", "object": "model"}]}'
-                self._send("application/json", body)
-
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                said = reply(asked["messages"][-1]["content"])
-                if said is None:
-                    self.close_connection = True
-                    return
-                choice: dict[str, Any] = {"index": 0, "delta": {"content": said}, "finish_reason": "stop"}
-                event = json.dumps({"object": "chat.completion.chunk", "choices": [choice]})
-                self._send("text/event-stream", f"data: {event}\n\ndata: [DONE]\n\n".encode())
-
-            def _send(self, kind: str, body: bytes) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=servers[-1].serve_forever, args=(0.02,), daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}/v1"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+def llm_that(serve_llm: Any) -> Iterator[Callable[[Reply], str]]:
+    """Starts a server of a language model that says what a function makes of the prompt, and returns its base URL."""
+    with ExitStack() as running:
+        yield lambda reply: str(running.enter_context(serve_llm(reply)).url)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,49 +21,19 @@ if TYPE_CHECKING:
     from assistant.embed import Embedder
     from assistant.library import Library
 
-Reply = Callable[[str, str], str | None]
-"""What a language model says to (rules, text); None cuts the connection."""
+Saying = Callable[..., AbstractContextManager[LLMSettings]]
 
 
-@contextmanager
-def saying(reply: Reply) -> Iterator[LLMSettings]:
-    """The settings of an OpenAI-compatible server that streams `reply`."""
+@pytest.fixture
+def saying(serve_llm: Any) -> Saying:
+    """`saying(says)`: the settings of a server that says so."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._send(json.dumps({"data": [{"id": "stub"}]}).encode(), "application/json")
+    @contextmanager
+    def started(says: Callable[[str], str | None]) -> Iterator[LLMSettings]:
+        with serve_llm(says) as server:
+            yield LLMSettings(url=server.url, connect_seconds=5, token_seconds=5, answer_seconds=10, max_tokens=100)
 
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = reply(asked["messages"][0]["content"], asked["messages"][-1]["content"])
-            if said is None:
-                self.close_connection = True
-                return
-            events: list[dict[str, Any]] = [
-                {"choices": [{"index": 0, "delta": {"content": said}, "finish_reason": None}]},
-                {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-            ]
-            body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
-            self._send(body.encode(), "text/event-stream")
-
-        def _send(self, body: bytes, kind: str) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Not to standard error."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-        yield LLMSettings(url=url, connect_seconds=5, token_seconds=5, answer_seconds=10, max_tokens=100)
-    finally:
-        server.shutdown()
-        server.server_close()
+    return started
 
 
 TEXT = (
@@ -74,17 +41,19 @@ TEXT = (
     "what they caught in seven years. Its lamp burnt oil until 1931. Since then it is electric, and nobody lives in "
     "the tower any more.\n"
 )
+QUESTION_FOLLOWS = "\n\nQuestion: "
+"""Is in what the model is told where it is to answer, and not where it is to ask."""
 QUESTION = "When was the lighthouse of Port Ambrel built?"
 
 
-def written(a_document: Callable[..., Document], reply: str) -> Draft | Malformed:
+def written(a_document: Callable[..., Document], saying: Saying, reply: str) -> Draft | Malformed:
     (passage,) = passages(a_document(TEXT))
-    with saying(lambda rules, text: reply) as settings:
+    with saying(lambda text: reply) as settings:
         return Writer(settings).draft(passage)
 
 
-def test_a_question_and_its_answer_are_read(a_document: Callable[..., Document]) -> None:
-    draft = written(a_document, f"Question: {QUESTION}\nAnswer: 1887.\n")
+def test_a_question_and_its_answer_are_read(a_document: Callable[..., Document], saying: Saying) -> None:
+    draft = written(a_document, saying, f"Question: {QUESTION}\nAnswer: 1887.\n")
     assert isinstance(draft, Draft)
     assert (draft.kind, draft.question, draft.answers, draft.documents) == ("free", QUESTION, ("1887",), ("a.md",))
     assert draft.evidence.text == TEXT.strip()
@@ -108,16 +77,18 @@ def test_a_question_and_its_answer_are_read(a_document: Callable[..., Document])
         "Question: \x00\x01\x02\x03\x04\x05\x06\x07\x08\x0e?\nAnswer: 1887",
     ],
 )
-def test_what_is_no_question_with_its_answer_is_malformed(a_document: Callable[..., Document], reply: str) -> None:
-    found = written(a_document, reply)
+def test_what_is_no_question_with_its_answer_is_malformed(
+    a_document: Callable[..., Document], reply: str, saying: Saying
+) -> None:
+    found = written(a_document, saying, reply)
     assert isinstance(found, Malformed)
     assert found.document == "a.md"
     assert len(found.reply) <= 200
     assert not [c for c in found.reply if ord(c) < 32 or ord(c) == 127]
 
 
-def test_a_server_that_sends_no_text_is_malformed(a_document: Callable[..., Document]) -> None:
-    found = written(a_document, "")
+def test_a_server_that_sends_no_text_is_malformed(a_document: Callable[..., Document], saying: Saying) -> None:
+    found = written(a_document, saying, "")
     assert isinstance(found, Malformed)
     assert "ended its answer before it had said a word" in found.reason
 
@@ -135,10 +106,12 @@ def test_a_server_that_sends_no_text_is_malformed(a_document: Callable[..., Docu
         ("", False),
     ],
 )
-def test_the_second_answer_must_agree(a_document: Callable[..., Document], again: str, agrees: bool) -> None:
+def test_the_second_answer_must_agree(
+    a_document: Callable[..., Document], again: str, agrees: bool, saying: Saying
+) -> None:
     (passage,) = passages(a_document(TEXT))
     draft = Draft("free", QUESTION, ("1887",), "", (), passage, ("a.md",))
-    with saying(lambda rules, text: again) as settings:
+    with saying(lambda text: again) as settings:
         assert (Writer(settings).disagrees(draft) == "") == agrees
 
 
@@ -158,16 +131,16 @@ def test_the_answer_must_stand_where_the_question_points(
     assert (unsupported(Draft("free", question, (answer,), "", (), passage, ("a.md",))) == "") == supported
 
 
-def obliging(rules: str, text: str) -> str:
+def obliging(text: str) -> str:
     """A model that asks for the first number of a passage in the words around it, and can answer that."""
     title, _, rest = text.partition("\n\n")
-    words = rest.partition("\n\nQuestion: ")[0].split()
+    passage, asks_again, _ = rest.partition(QUESTION_FOLLOWS)
+    words = passage.split()
     at = next((at for at, word in enumerate(words) if re.fullmatch(r"[\d,]+", word)), None)
     if at is None:
         return "There is no number."
     around = " ".join(re.findall(r"[A-Za-z]+", " ".join(words[max(0, at - 4) : at + 4])))
-    asks = f"Question: What number of {title} is in {around}?\nAnswer: {words[at]}"
-    return asks if "two lines" in rules else words[at]
+    return words[at] if asks_again else f"Question: What number of {title} is in {around}?\nAnswer: {words[at]}"
 
 
 def with_llm(library: Library, embedder: Embedder, settings: LLMSettings, wanted: int) -> Drafting:
@@ -177,7 +150,7 @@ def with_llm(library: Library, embedder: Embedder, settings: LLMSettings, wanted
         return drafting
 
 
-def test_free_questions_pass_the_filters_and_all_are_counted(demo: Library, embedder: Embedder) -> None:
+def test_free_questions_pass_the_filters_and_all_are_counted(demo: Library, embedder: Embedder, saying: Saying) -> None:
     with saying(obliging) as settings:
         made = with_llm(demo, embedder, settings, 4).made
     assert len(made.kept) == 4
@@ -186,29 +159,29 @@ def test_free_questions_pass_the_filters_and_all_are_counted(demo: Library, embe
         assert draft.answers[0] in draft.evidence.text
 
 
-def test_a_model_that_only_talks_gives_no_questions(demo: Library, embedder: Embedder) -> None:
-    with saying(lambda rules, text: "As a language model, I love this text.") as settings:
+def test_a_model_that_only_talks_gives_no_questions(demo: Library, embedder: Embedder, saying: Saying) -> None:
+    with saying(lambda text: "As a language model, I love this text.") as settings:
         made = with_llm(demo, embedder, settings, 2).made
     assert not made.kept
     assert {one.filter for one in made.dropped} == {"form"}
     assert made.drafted["free"] == len(made.dropped) == 8
 
 
-def test_an_answer_that_the_passage_does_not_hold_is_dropped(demo: Library, embedder: Embedder) -> None:
+def test_an_answer_that_the_passage_does_not_hold_is_dropped(demo: Library, embedder: Embedder, saying: Saying) -> None:
     lie = "Question: How many moons has the planet Zorblax?\nAnswer: seventy-seven thousand"
-    with saying(lambda rules, text: lie if "two lines" in rules else "seventy-seven thousand") as settings:
+    with saying(lambda text: "seventy-seven thousand" if QUESTION_FOLLOWS in text else lie) as settings:
         made = with_llm(demo, embedder, settings, 1).made
     assert not made.kept
     assert {one.filter for one in made.dropped} == {"answerability"}
 
 
-def test_a_model_that_dies_is_an_error_and_loses_nothing(demo: Library, embedder: Embedder) -> None:
+def test_a_model_that_dies_is_an_error_and_loses_nothing(demo: Library, embedder: Embedder, saying: Saying) -> None:
     calls = 0
 
-    def dying(rules: str, text: str) -> str | None:
+    def dying(text: str) -> str | None:
         nonlocal calls
         calls += 1
-        return obliging(rules, text) if calls < 20 else None
+        return obliging(text) if calls < 20 else None
 
     with saying(dying) as settings, demo.view() as view:
         drafting = Drafting(view, embedder, SearchSettings(), 0, lambda done, total, what: None)
