@@ -39,13 +39,15 @@ commands.add_typer(library_commands)
 
 def main() -> None:
     """Runs the command line; what Refdesk raises on purpose becomes one line on standard error and exit code 1."""
-    for contributed in sorted(entry_points(group="refdesk.commands"), key=lambda point: point.name):
-        commands.add_typer(contributed.load())
     try:
+        for contributed in sorted(entry_points(group="refdesk.commands"), key=lambda point: point.name):
+            commands.add_typer(contributed.load())
         commands()
     except RefdeskError as error:
         print(f"refdesk: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:  # Typer's own exit code for Ctrl-C, before it runs
+        sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

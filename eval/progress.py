@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,17 @@ _LINE_SECONDS = 15.0
 
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
+    """Whoever ends it by Ctrl-C is told there, too, what is kept (see `eval.runs.run.begin`)."""
+    try:
+        with _shown() as progress:
+            yield progress
+    except KeyboardInterrupt as stopped:
+        sys.stderr.write(f"refdesk: stopped. {stopped}".rstrip() + "\n")
+        raise
+
+
+@contextmanager
+def _shown() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import LLMError
 from eval.answers.judge import Judge, judge_values
 from eval.answers.likelihood import answer_likelihood
 from eval.answers.score import are_verbatim, result
@@ -60,23 +59,14 @@ def ask_all(
     instruments: Instruments,
     progress: Progress,
 ) -> None:
-    """Adds to `run` what each system says to each question that it has no result for.
-
-    Where the language model fails, the LLMError says how to go on; what is done is kept.
-    """
+    """Adds to `run` what each system says to each question that it has no result for. Raises LLMError."""
     contents = {one.id: asdict(one) for one in questions}
     by_id = {one.id: one for one in questions}
     for system in systems:
         todo = run.todo(system.name, contents)
         progress(len(questions) - len(todo), len(questions), f"questions, {system.name}")
         for number, id_ in enumerate(todo, start=len(questions) - len(todo)):
-            try:
-                run.add(system.name, _ask(by_id[id_], system, assistant, instruments))
-            except LLMError as error:
-                raise type(error)(
-                    f"{error} {number} of {len(questions)} questions to {system.name!r} are done and kept in "
-                    f"{run.folder}: the same command goes on with the others."
-                ) from error
+            run.add(system.name, _ask(by_id[id_], system, assistant, instruments))
             progress(number + 1, len(questions), f"questions, {system.name}")
 
 

@@ -49,7 +49,7 @@ class LocalModel(HFLM):  # type: ignore[misc]
                 max_length=room(settings),
                 batch_size=1,
             )
-        except OSError as error:  # what transformers raises for a model that is neither here nor at the hub
+        except (OSError, ValueError) as error:  # transformers: it is neither here nor at the hub; it is no model
             raise ModelNotFound(f"llm.model is {settings.model}, which cannot be loaded: {error}") from error
         finally:
             if bars:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import LLMError
 from eval.harness import mmlu
 from eval.harness.any_task import NamedTasks
 from eval.harness.questions import read
@@ -90,8 +89,5 @@ def _run(
     about = About.of(kind, data, described, library=library_of(assistant) if assistant else None)
     folder = out or run_folder(Path(settings.eval.runs), about)
     with begin(folder, about) as run:
-        try:
-            evaluate(models, run, progress)
-        except LLMError as error:
-            raise type(error)(f"{error} What was answered is kept in {folder}; the same command goes on.") from error
+        evaluate(models, run, progress)
         return run.finish()

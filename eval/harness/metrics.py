@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assistant.errors import RunError
 from eval.metric import Metric
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ _SHARES = {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "f1
 
 
 def metrics_of_tasks(about: About) -> tuple[Metric, ...]:
-    """The metrics of a run of named tasks, as its systems' settings name them."""
-    named = next(iter(about.systems.values()))["metrics"]
+    """The metrics of a run of named tasks, as its systems' settings name them. Raises RunError where they do not."""
+    named = next(iter(about.systems.values()), {}).get("metrics")
+    if not isinstance(named, dict) or not named or any(better not in ("higher", "lower") for better in named.values()):
+        raise RunError(
+            f"The run of {about.data.name} is damaged: `metrics` of its systems in run.json is to name metrics, each "
+            f"with higher or lower, and is {named!r}. Run the evaluation again."
+        )
     found = []
     for name, better in named.items():
         bounds = (0.0, 1.0) if name.partition(", ")[0] in _SHARES else None

@@ -54,7 +54,7 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
         self._settings = settings
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(place(served))
-        except OSError as error:
+        except (OSError, ValueError) as error:  # not there; there, but no tokenizer
             raise ModelNotFound(
                 f"{settings.url} serves {served}, whose tokenizer is not here: {error} Set REFDESK_LLM__MODEL."
             ) from error

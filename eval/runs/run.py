@@ -16,20 +16,21 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from assistant.errors import RunError
+from assistant.errors import LLMError, RunError
 from eval.metric import Result
 from eval.runs.about import About, Data, content_hash
 from eval.runs.cache import Cache, open_cache
 
 FILE = "run.json"
 _LOCK = "run.lock"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
 _ABOUT = {
     "kind": str,
     "data": dict,
@@ -95,8 +96,24 @@ class Run:
         if self._cache and key:
             self._cache.put(key, line)
 
+    @property
+    def kept(self) -> str:
+        """How many results there are, and how to come by the others."""
+        total = len(self._done) * self.about.data.questions
+        return (
+            f"{sum(map(len, self._done.values()))} of {total} results are kept in {self.folder}: the same command goes "
+            "on with the others."
+        )
+
     def finish(self) -> Record:
-        """Marks the run as complete and returns it."""
+        """Marks the run as complete and returns it. Raises RunError where a system lacks a question: figures over
+        different questions are not compared."""
+        asked = self.about.data.questions
+        if lacking := [f"{name} has {len(done)}" for name, done in self._done.items() if len(done) != asked]:
+            raise RunError(
+                f"{self.folder} cannot be finished: each system is to have results of {asked} questions, but "
+                f"{', '.join(lacking)}. This is a fault of the evaluation, not of the questions: please report it."
+            )
         _write(self.folder / FILE, {**_header(self.folder), "finished": True, "notes": self._notes})
         return read_run(self.folder)
 
@@ -119,25 +136,42 @@ def begin(folder: Path, about: About, notes: Sequence[str] = (), *, cached: bool
 
     `cached` takes results that another run had of the same content; what is drawn at random (a temperature above 0) is
     not. Raises RunError where the folder holds another run, something else, or one that another process writes.
+
+    Whatever ends the evaluation half-way (a language model that fails, a disk that is full, Ctrl-C) passes through here
+    and says from then on what is kept; no evaluation has to say it itself.
     """
-    with _said_where_it_cannot_be_written(folder), _locked(folder):
-        if (folder / FILE).exists():
-            if differs := about.differences(read_run(folder).about):
-                raise RunError(f"{folder} holds another run: {'; '.join(differs[:5])}. Choose another folder.")
-        elif strangers := [path.name for path in folder.iterdir() if path.name != _LOCK]:
-            raise RunError(f"{folder} is no run: it holds {', '.join(sorted(strangers)[:5])}. Choose another folder.")
-        else:
-            folder.chmod(0o700)  # it may have been there, empty
-            _private(folder / "results")
-            created = datetime.now(UTC).isoformat(timespec="seconds")
-            _write(folder / FILE, {"about": asdict(about), "created": created, "finished": False, "notes": list(notes)})
-        for system in about.systems:
-            _mend(_file(folder, system))
-        if not cached:
-            yield Run(folder, about, notes, None)
-            return
-        with open_cache() as cache:
-            yield Run(folder, about, notes, cache)
+    run: Run | None = None
+    try:
+        _private(folder)
+        with _locked(folder):
+            _prepare(folder, about, notes)
+            with open_cache() if cached else nullcontext() as cache:
+                run = Run(folder, about, notes, cache)
+                yield run
+    except (LLMError, KeyboardInterrupt) as error:
+        raise type(error)(f"{error} {run.kept if run else ''}".strip()) from error
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise RunError(f"The run {folder} cannot be written ({error}). {run.kept if run else ''}".strip()) from error
+
+
+def _prepare(folder: Path, about: About, notes: Sequence[str]) -> None:
+    """Makes the folder a run that results can be added to."""
+    if (folder / FILE).exists():
+        if differs := about.differences(read_run(folder).about):
+            raise RunError(
+                " ".join([f"{folder} holds another run: {'; '.join(differs[:5])}. Choose another folder.", *notes])
+            )
+    elif strangers := [path.name for path in folder.iterdir() if path.name not in (_LOCK, _new(FILE))]:
+        raise RunError(f"{folder} is no run: it holds {', '.join(sorted(strangers)[:5])}. Choose another folder.")
+    else:
+        folder.chmod(0o700)  # it may have been there, empty
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        _write(folder / FILE, {"about": asdict(about), "created": created, "finished": False, "notes": list(notes)})
+    _private(folder / "results")
+    for system in about.systems:
+        _mend(_file(folder, system))
 
 
 def run_folder(runs: Path, about: About) -> Path:
@@ -237,27 +271,19 @@ def _mend(file: Path) -> None:
 
 def _write(file: Path, content: Any) -> None:
     """Whole or not at all."""
-    new = file.with_name(f".{file.name}.new")
+    new = file.with_name(_new(file.name))
     new.write_text(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     new.replace(file)
+
+
+def _new(name: str) -> str:
+    """What a file is called until it is whole."""
+    return f".{name}.new"
 
 
 def _private(folder: Path) -> None:
     """Makes a folder that its owner alone may read, since results quote documents."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-@contextmanager
-def _said_where_it_cannot_be_written(folder: Path) -> Iterator[None]:
-    try:
-        _private(folder)
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST):
-            raise
-        raise RunError(
-            f"The run {folder} cannot be written ({error}). What was measured is kept; the same command goes on."
-        ) from error
 
 
 @contextmanager

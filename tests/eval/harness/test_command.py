@@ -3,96 +3,30 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from assistant.errors import LLMGarbage, LLMUnavailable
+from assistant.errors import LLMGarbage, LLMUnavailable, ModelNotFound
 from assistant.llm import smollm2
 from assistant.settings import LLMSettings
 from eval.cli import commands
 from eval.runs.run import read_run, runs_in
 
 
-def rule(token: int, place: int) -> float:
-    """The log-probability that the server gives to a token at a place of a prompt."""
-    return -1.0 - (token * 7 + place) % 11 / 8
-
-
-@dataclass
-class Server:
-    """What it was asked for, how many answers it gives before it dies, and what it writes."""
-
-    url: str = ""
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    answers: int = 10_000
-    writes: str = " B\n"
-    echoes: bool = True
-    tokens_more: int = 0
-    likeliest: Any = -0.5
-
-
 @pytest.fixture
-def server(model_cache: Path) -> Iterator[Server]:
+def server(model_cache: Path, serve_llm: Any) -> Iterator[Any]:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(smollm2.folder())
-    state = Server()
-
-    def choice(index: int, prompt: list[int], body: dict[str, Any]) -> dict[str, Any]:
-        if not body.get("echo") or not state.echoes:
-            return {"index": index, "text": state.writes, "logprobs": None}
-        values = [None, *(rule(token, place) for place, token in enumerate(prompt) if place), -0.5]
-        best = [None, *({"most": state.likeliest, "this": value} for value in values[1:])]
-        if state.likeliest is None:
-            best = [None] * len(values)
-        names = [str(token) for token in [*prompt, 0]]
-        return {"index": index, "logprobs": {"token_logprobs": values, "top_logprobs": best, "tokens": names}}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._send(200, {"data": [{"id": smollm2.NAME}]})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            state.asked.append(body)
-            if len(state.asked) > state.answers:
-                self.close_connection = True
-                self.connection.close()
-            elif "logprob_token_ids" in body:
-                self._send(400, {"error": "unknown field logprob_token_ids"})
-            else:
-                prompts = body["prompt"]
-                texts = [tokenizer.encode(prompts)] if isinstance(prompts, str) else prompts
-                choices = [choice(n, prompt, body) for n, prompt in enumerate(texts)]
-                read = sum(map(len, texts)) + state.tokens_more
-                self._send(200, {"choices": choices[::-1], "usage": {"prompt_tokens": read}})
-
-        def _send(self, status: int, content: Any) -> None:
-            data = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        state.url = f"http://127.0.0.1:{running.server_address[1]}/v1"
-        threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
-        yield state
-        running.shutdown()
+    with serve_llm(model=smollm2.NAME, tokenizer=AutoTokenizer.from_pretrained(smollm2.folder())) as running:
+        yield running
 
 
 @pytest.fixture
-def here(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory whose settings name the server, and no cached results."""
     smollm2.folder()
     monkeypatch.chdir(tmp_path)
@@ -108,7 +42,7 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(commands, ["eval", "mmlu", *arguments])
 
 
-def test_scores_are_those_of_the_rule(mmlu: Path, here: Path) -> None:
+def test_scores_are_those_of_the_rule(mmlu: Path, here: Path, server: Any) -> None:
     from transformers import AutoTokenizer
 
     done = run(str(mmlu), "--json")
@@ -126,7 +60,7 @@ def test_scores_are_those_of_the_rule(mmlu: Path, here: Path) -> None:
         detail = one.detail
         prompt = _prompt(mmlu, one.group, detail["question"])
         place = len(tokenizer.encode(prompt))
-        expected = [rule(tokens[0], place) for tokens in letters]
+        expected = [server.rule(tokens[0], place) for tokens in letters]
         assert detail["log_likelihoods"] == pytest.approx(expected)
         assert detail["prediction"] == expected.index(max(expected))
         right += detail["prediction"] == detail["answer"]
@@ -153,29 +87,29 @@ def _prompt(mmlu: Path, subject: str, question: str) -> str:
     return head + solved + block(next(row for row in rows["val"] if row[0] == question), "")
 
 
-def test_a_server_that_dies_and_comes_back(mmlu: Path, here: Path, server: Server) -> None:
+def test_a_server_that_dies_and_comes_back(mmlu: Path, here: Path, server: Any) -> None:
     server.answers = 4  # the tokenizer's check, the question for an extension, and two batches
     died = run(str(mmlu))
     assert isinstance(died.exception, LLMUnavailable)
     folder = runs_in(here / "runs")[0].folder
-    assert f"What was answered is kept in runs/{folder.name}; the same command goes on." in str(died.exception)
+    assert f"2 of 5 results are kept in runs/{folder.name}: the same command goes on" in str(died.exception)
     kept = read_run(folder)
     assert [one.id for one in kept.results["without retrieval"]] == ["astronomy-0", "astronomy-1"]
     assert not kept.finished
-    server.answers, server.asked = 10_000, []
+    server.answers, server.bodies = 10_000, []
     done = run(str(mmlu))
     assert done.exit_code == 0, done.output
-    asked = [body["prompt"] for body in server.asked[2:]]
+    asked = [body["prompt"] for body in server.bodies[2:]]
     assert {len(prompts) for prompts in asked} == {3 * 4, 3}, "only the three questions that were missing"
     record = read_run(folder)
     assert record.finished
     assert len(record.results["without retrieval"]) == 5
-    server.asked = []
+    server.bodies = []
     assert run(str(mmlu)).exit_code == 0
-    assert len(server.asked) == 2, "a finished run asks nothing more"
+    assert len(server.bodies) == 2, "a finished run asks nothing more"
 
 
-def test_a_reply_without_a_letter_is_wrong(mmlu: Path, here: Path, server: Server) -> None:
+def test_a_reply_without_a_letter_is_wrong(mmlu: Path, here: Path, server: Any) -> None:
     server.writes = " I think B\n"
     assert run(str(mmlu), "--shots", "0").exit_code == 0
     (record,) = runs_in(here / "runs")
@@ -183,7 +117,7 @@ def test_a_reply_without_a_letter_is_wrong(mmlu: Path, here: Path, server: Serve
         assert (one.values["no_letter"], one.values["written_correct"]) == (1, 0)
 
 
-def test_servers_that_cannot_score(server: Server) -> None:
+def test_servers_that_cannot_score(server: Any) -> None:
     from lm_eval.api.instance import Instance
 
     from eval.harness.served import ServedModel
@@ -221,6 +155,19 @@ def test_wrong_usage(arguments: list[str], complaint: str, here: Path) -> None:
     refused = run(*arguments)
     assert refused.exit_code == 2
     assert complaint in " ".join(refused.output.replace("│", " ").split())
+    assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--in-process"]])
+def test_a_folder_without_a_model(
+    mmlu: Path, here: Path, server: Any, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.model = str(here / "empty")
+    Path(server.model).mkdir()
+    monkeypatch.setenv("REFDESK_LLM__MODEL", server.model)
+    refused = run(str(mmlu), *options)
+    assert isinstance(refused.exception, ModelNotFound)
+    assert server.model in str(refused.exception)
     assert not (here / "runs").exists()
 
 

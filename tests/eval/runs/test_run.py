@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from assistant.errors import RunError
+from assistant.errors import LLMGarbage, LLMUnavailable, RunError
+from eval.kinds import metrics_of
 from eval.metric import Result
+from eval.runs import report
 from eval.runs.about import About, Data
 from eval.runs.run import begin, read_run, run_folder, runs_in
 
@@ -41,10 +43,16 @@ def test_what_was_added_is_read(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="has a result for '2' already"):
             run.add("extract", result("2"))
         assert not read_run(run.folder).finished
+        with pytest.raises(RunError, match=r"cannot be finished: .* results of 2 questions, but closed book has 1\."):
+            run.finish()
+        run.add("closed book", result("1"))
         record = run.finish()
     assert record == read_run(tmp_path / "run")
     assert (record.about, record.finished, record.notes) == (ABOUT, True, ("no LLM",))
-    assert record.results == {"extract": (result("1"), result("2", 0.25)), "closed book": (result("2", 0.5),)}
+    assert record.results == {
+        "extract": (result("1"), result("2", 0.25)),
+        "closed book": (result("2", 0.5), result("1")),
+    }
 
 
 def test_the_same_run_goes_on_and_another_is_refused(tmp_path: Path) -> None:
@@ -209,6 +217,41 @@ def test_an_edited_header_is_named(tmp_path: Path, about: dict[str, Any], header
         read_run(tmp_path / "run")
 
 
+@pytest.mark.parametrize("kind", [LLMUnavailable, LLMGarbage, KeyboardInterrupt])
+def test_what_ends_an_evaluation_half_way_says_what_is_kept(tmp_path: Path, kind: type[BaseException]) -> None:
+    def measure() -> None:
+        with begin(tmp_path / "run", ABOUT, cached=False) as run:
+            run.add("extract", result("1"))
+            raise kind("It is over.")
+
+    with pytest.raises(kind, match=r"1 of 4 results are kept in .*/run: the same command goes on") as ended:
+        measure()
+    assert type(ended.value) is kind
+    assert str(ended.value).startswith("It is over. 1 of 4")
+    assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1"]
+
+
+def test_a_run_that_was_ended_before_it_began_is_begun(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.run.json.new").write_text("{")
+    (tmp_path / "run/run.lock").touch()
+    with begin(tmp_path / "run", ABOUT, cached=False) as run:
+        run.add("extract", result("1"))
+    assert len(read_run(tmp_path / "run").results["extract"]) == 1
+
+
+@pytest.mark.parametrize("metrics", [{}, {"metrics": {}}, {"metrics": {"acc": "best"}}, {"metrics": ["acc"]}])
+def test_a_task_without_metrics_is_damaged(tmp_path: Path, metrics: dict[str, Any]) -> None:
+    about = About.of("task", Data("arc_easy", "ab" * 32, 1), {"without retrieval": metrics})
+    with begin(tmp_path / "run", about, cached=False) as run:
+        run.add("without retrieval", result("1"))
+        run.finish()
+    with pytest.raises(RunError, match=r"The run of arc_easy is damaged: `metrics` of its systems in run.json"):
+        report.write(read_run(tmp_path / "run"))
+    with pytest.raises(RunError, match="damaged"):
+        metrics_of(replace(about, systems={}))
+
+
 def test_a_full_disk_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -219,7 +262,9 @@ def test_a_full_disk_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.Monk
             monkeypatch.setattr(run, "_append", full)
             run.add("extract", result("2"))
 
-    with pytest.raises(RunError, match=r"run cannot be written .*No space.* the same command goes on"):
+    with pytest.raises(
+        RunError, match=r"run cannot be written .*No space.* 1 of 4 results are kept in .*/run: the same"
+    ):
         measure()
     assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1"]
     (tmp_path / "file").write_text("")
