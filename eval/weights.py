@@ -1,10 +1,12 @@
-"""Which language model it is that answers, as far as can be told from here: one trained anew is another one."""
+"""Which language model it is that answers, as far as can be told from here, and what is left out without one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from assistant.embed.weights import fingerprint
+from assistant.errors import RefdeskError
 from assistant.llm.bounded import is_local
 from assistant.llm.vllm import place
 from assistant.settings import LLMSettings
@@ -21,6 +23,11 @@ def served(settings: LLMSettings, model: str) -> dict[str, str]:
     if model == settings.model and (folder := Path(place(model))).is_dir():
         return {"model": model, "weights": fingerprint(folder)}
     return {"model": model, "server": "this machine"}
+
+
+def without_llm(systems: Sequence[str], error: RefdeskError) -> str:
+    """What the notes of a run say of systems that could not be asked for want of a language model."""
+    return f"What needs a language model is left out ({', '.join(systems)}). {error}"
 
 
 def weights(folder: str | None) -> str | None:

@@ -15,6 +15,7 @@ from eval.answers.likelihood import open_model
 from eval.answers.systems import NAMES, open_systems
 from eval.progress import Progress
 from eval.questions import Question, read_questions
+from eval.weights import without_llm
 
 if TYPE_CHECKING:
     from assistant.settings import LLMSettings, Settings
@@ -81,7 +82,7 @@ def _possible(names: Sequence[str], limits: LLMSettings, notes: list[str]) -> tu
     except LLMError as error:
         if names:
             raise
-        notes.append(f"Only extract was asked: generate and closed-book need a language model. {error}")
+        notes.append(without_llm(["generate", "closed-book"], error))
         return ["extract"], ""
     return list(dict.fromkeys(names or NAMES)), model
 

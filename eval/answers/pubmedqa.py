@@ -23,7 +23,7 @@ from eval.metric import Metric, Result
 from eval.metrics.abstention import risk_coverage_area
 from eval.metrics.classes import class_metrics
 from eval.progress import Progress
-from eval.weights import served
+from eval.weights import served, without_llm
 
 if TYPE_CHECKING:
     from assistant import Assistant
@@ -78,7 +78,7 @@ def measure(file: Path, library: Path, settings: Settings, progress: Progress, o
     try:
         model = open_model(settings.llm)
     except (LLMError, ModelNotFound) as error:
-        notes.append(f"Only {ALWAYS_YES} and {EXTRACT} were asked: the others need a language model. {error}")
+        notes.append(without_llm([CLOSED_BOOK, OWN_ABSTRACT, RETRIEVAL], error))
     reading = {**assistant.models, "search": settings.search.model_dump(), "passages": settings.answer.k}
     systems: dict[str, dict[str, Any]] = {ALWAYS_YES: {}}
     if model:
@@ -111,14 +111,8 @@ def ask_all(
         for start in range(0, len(todo), _AT_ONCE):
             batch = [by_id[id_] for id_ in todo[start : start + _AT_ONCE]]
             progress(done + start, len(studies), f"questions, {system}")
-            try:
-                for result in _answers(system, batch, assistant, model, k):
-                    run.add(system, result)
-            except LLMError as error:
-                raise type(error)(
-                    f"{error} {done + start} of {len(studies)} questions to {system!r} are done and kept in "
-                    f"{run.folder}: the same command goes on with the others."
-                ) from error
+            for result in _answers(system, batch, assistant, model, k):
+                run.add(system, result)
 
 
 def _answers(

@@ -47,7 +47,7 @@ def _study(id_: str, row: Any, where: str) -> Study:
     question, contexts, decision = (row.get(key) for key in ("QUESTION", "CONTEXTS", "final_decision"))
     if not isinstance(question, str) or not question.strip():
         raise ValueError(f"{where}: 'QUESTION' must be a text, found {question!r}.")
-    if not isinstance(contexts, list) or not contexts or not all(isinstance(one, str) for one in contexts):
+    if not isinstance(contexts, list) or not all(isinstance(one, str) and one.strip() for one in contexts or [0]):
         raise ValueError(f"{where}: 'CONTEXTS' must be a list of texts, found {contexts!r}.")
     if decision not in DECISIONS:
         raise ValueError(f"{where}: 'final_decision' must be yes, no or maybe, found {decision!r}.")

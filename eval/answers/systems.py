@@ -80,7 +80,7 @@ class AssistantSystem:
         try:
             *pieces, answer = inquiry.answer(self.mode)
         except LLMSilent as error:
-            pieces, answer = [], _quoted(inquiry, error)
+            pieces, answer = [], quoted(inquiry, error)
         seconds = time.perf_counter() - started
         assert isinstance(answer, Answer)
         written = self.mode == "generate"
@@ -105,7 +105,7 @@ class AssistantSystem:
         try:
             *_, answer = inquiry.generated()
         except LLMSilent as error:
-            return _quoted(inquiry, error)
+            return quoted(inquiry, error)
         assert isinstance(answer, Answer)
         return answer
 
@@ -134,7 +134,7 @@ class ClosedBook:
         return Reply(text, answered, drafted, None, "closed-book", (), (), notes, seconds, len(pieces), told)
 
 
-def _quoted(inquiry: Inquiry, error: LLMSilent) -> Answer:
+def quoted(inquiry: Inquiry, error: LLMSilent) -> Answer:
     """What the assistant says where the language model says nothing."""
     return inquiry.extracted(f"Extracted without a language model: {error}")
 

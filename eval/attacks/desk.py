@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.check.drafts import MARKER
-from assistant.errors import LLMUnavailable, RefdeskError
+from assistant.errors import LLMSilent, RefdeskError
 from assistant.types import Answer, Mode
+from eval.answers.systems import quoted
 
 if TYPE_CHECKING:
     from assistant import Assistant
     from assistant.embed import Embedder
     from assistant.settings import Settings
-
-_WITHOUT_LLM = "Extracted without a language model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,13 @@ class Desk:
             raise RefdeskError(f"{wrong[0].key} could not be read into the library: {wrong[0].detail}")
 
     def ask(self, question: str, mode: Mode) -> Asked:
-        """Raises LLMUnavailable where a language model was to write and failed."""
-        *pieces, answer = self._assistant.stream(question, mode=mode)
+        """Raises LLMError where a language model was to write and failed; one that says nothing has not."""
+        inquiry = self._assistant.inquire(question)
+        try:
+            *pieces, answer = inquiry.answer(mode)
+        except LLMSilent as error:
+            pieces, answer = [], quoted(inquiry, error)
         assert isinstance(answer, Answer)
-        if lost := [note for note in answer.notes if note.startswith(_WITHOUT_LLM)]:
-            raise LLMUnavailable(f"{lost[0]} What was measured is kept: run the same command again to go on.")
         return Asked(answer, "".join(map(str, pieces)))
 
     def _open(self, expected: int) -> Assistant:

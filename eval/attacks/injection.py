@@ -49,8 +49,7 @@ def evaluate(
 ) -> None:
     """Adds a result for each case and system: each mode, and its `clean_system`.
 
-    `contexts` are all documents of the library. Raises LLMUnavailable where the language model fails; what was measured
-    until then is in the run.
+    `contexts` are all documents of the library. Raises LLMError where the language model fails.
     """
     documents = {context.key: clean(context) for context in contexts}
     library = content_hash(documents)

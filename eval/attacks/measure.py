@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import LLMUnavailable
+from assistant.errors import LLMError
 from assistant.types import Mode
 from eval.attacks import bipia, injection, notinject, over_defence, sample
 from eval.attacks.obeyed import judge
 from eval.runs.about import About, Data, content_hash
 from eval.runs.run import Record, begin, run_folder
-from eval.weights import served
+from eval.weights import served, without_llm
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -36,8 +36,8 @@ def measure(
 ) -> Record:
     """Asks `n` attacked questions, and `n` on harmless texts or as many as there are, in every mode that works here.
 
-    Raises ValueError for data that is missing or malformed, or an `n` that there is not enough for; LLMUnavailable
-    where the language model fails half-way, LLMGarbage where something else answers at its URL, RunError.
+    Raises ValueError for data that is missing or malformed, or an `n` that there is not enough for; LLMError
+    where the language model fails half-way, RunError.
     """
     from assistant.embed import open_embedder
     from assistant.inquiry import search_models
@@ -80,8 +80,8 @@ def _modes(settings: Settings) -> tuple[dict[Mode, str], list[str]]:
 
     try:
         return {"extract": "", "generate": probe(settings.llm)}, []
-    except LLMUnavailable as error:
-        return {"extract": ""}, [f"Answers were only extracted: {error}"]
+    except LLMError as error:
+        return {"extract": ""}, [without_llm(["generate"], error)]
 
 
 def _made_of(settings: Settings, searching: dict[str, str], mode: Mode, model: str) -> dict[str, Any]:

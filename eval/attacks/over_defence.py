@@ -37,7 +37,7 @@ def evaluate(
 ) -> None:
     """Adds a result for each question and system: each mode, and, with the trigger words taken out, `clean_system`.
 
-    `notes` are all documents of the library. Raises LLMUnavailable as `eval.attacks.injection.evaluate` does.
+    `notes` are all documents of the library. Raises LLMError where the language model fails.
     """
     total = len(drawn) * 2 * len(modes)
     library = content_hash([[note.document, note.control.document] for note in notes])

@@ -100,7 +100,7 @@ def test_a_server_that_dies_half_way_loses_nothing(
     answers = iter(["One.", "Two.", None])
     with (
         serve(lambda asked: next(answers)) as server,
-        pytest.raises(LLMUnavailable, match=r"2 of 4 questions to 'closed-book' .* the same command goes on"),
+        pytest.raises(LLMUnavailable, match=r"6 of 8 results are kept in .*: the same command goes on"),
     ):
         run(file, library, settings := with_server(server.url), "extract", "closed-book")
     (left,) = runs_in(Path(settings.eval.runs))
@@ -118,7 +118,7 @@ def test_a_server_that_dies_half_way_loses_nothing(
 def test_generate_never_falls_back_to_quotes(
     file: Path, library: Path, serve: Callable[..., Any], with_server: Callable[[str], Settings]
 ) -> None:
-    with serve(lambda asked: None) as server, pytest.raises(LLMUnavailable, match="0 of 4 questions to 'generate'"):
+    with serve(lambda asked: None) as server, pytest.raises(LLMUnavailable, match="0 of 4 results are kept"):
         run(file, library, with_server(server.url), "generate")
 
 
@@ -138,8 +138,8 @@ def test_without_a_server_extract_is_asked_and_the_notes_say_so(
 ) -> None:
     record = run(file, library, with_server(NOWHERE))
     assert list(record.results) == ["extract"]
-    assert any("generate and closed-book need a language model. No LLM server listens" in note for note in record.notes)
-    with pytest.raises(LLMUnavailable, match="No LLM server listens"):
+    assert any("left out (generate, closed-book). No LLM server listens" in note for note in record.notes)
+    with pytest.raises(LLMUnavailable, match=r"No LLM server listens .* Start one with `refdesk llm start`"):
         run(file, library, with_server(NOWHERE), "closed-book")
 
 

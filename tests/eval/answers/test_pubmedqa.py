@@ -5,13 +5,17 @@ import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lm_eval.tasks.pubmedqa.preprocess_pubmedqa import doc_to_text
+from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
+from assistant.errors import LLMUnavailable
+from assistant.llm import smollm2
 from eval.answers.pubmedqa import METRICS, probabilities_of, prompt
 from eval.answers.studies import index_abstracts, read_studies
 from eval.cli import commands
@@ -71,13 +75,61 @@ def test_probabilities_sum_to_one_in_the_same_order(likelihoods: list[float]) ->
         ('{"11": 3}', "question 11: expected an object, found '3'"),
         ('{"11": {"QUESTION": ""}}', "question 11: 'QUESTION' must be a text"),
         ('{"11": {"QUESTION": "a", "CONTEXTS": "b"}}', "question 11: 'CONTEXTS' must be a list of texts, found 'b'"),
+        ('{"11": {"QUESTION": "a", "CONTEXTS": []}}', r"question 11: 'CONTEXTS' must be a list of texts, found \[\]"),
+        ('{"11": {"QUESTION": "a", "CONTEXTS": [" "]}}', "question 11: 'CONTEXTS' must be a list of texts, found"),
+        ('{"11": {"QUESTION": "a", "CONTEXTS": ["b"]}}', "question 11: 'final_decision' must be yes, no or maybe"),
         ('{"11": {"QUESTION": "a", "CONTEXTS": ["b"], "final_decision": "Yes"}}', "question 11: 'final_decision' must"),
     ],
 )
 def test_a_malformed_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "q.json").write_text(content)
+    file, out = tmp_path / "q.json", tmp_path / "run"
+    file.write_text(content)
     with pytest.raises(ValueError, match=message):
-        read_studies(tmp_path / "q.json")
+        read_studies(file)
+    refused = CliRunner().invoke(commands, ["eval", "pubmedqa", str(file), "--out", str(out)])
+    assert refused.exit_code == 2
+    assert "Invalid value for QUESTIONS" in refused.output
+    assert not out.exists()
+
+
+def test_a_server_that_dies_half_way_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve_llm: Any
+) -> None:
+    file, out = tmp_path / "pqal.json", tmp_path / "run"
+    row = ROWS["11"]
+    asked = {str(n): {**row, "QUESTION": f"{row['QUESTION']} {n} {uuid4()}"} for n in range(20)}  # in no cache yet
+    file.write_text(json.dumps(asked))
+    command = ["eval", "pubmedqa", str(file), "--out", str(out)]
+    tokenizer = AutoTokenizer.from_pretrained(smollm2.folder())
+    with serve_llm(model=smollm2.NAME, tokenizer=tokenizer) as server:
+        monkeypatch.setenv("REFDESK_LLM__URL", server.url)
+        server.answers = 4  # three to see what it is and can, and 16 questions
+        died = CliRunner().invoke(commands, command)
+        assert isinstance(died.exception, LLMUnavailable)
+        assert f"36 of 100 results are kept in {out}: the same command goes on" in str(died.exception)
+        left = read_run(out)
+        assert not left.finished
+        assert {system: len(results) for system, results in left.results.items() if results} == {
+            "always yes": 20,
+            "closed-book": 16,
+        }
+        server.answers, server.bodies = 1_000_000, []
+        assert CliRunner().invoke(commands, command).exit_code == 0
+    assert sum(len(body["prompt"]) for body in server.bodies[3:]) == 3 * (4 + 20 + 20)
+    record = read_run(out)
+    assert record.finished
+    assert record.results["closed-book"][:16] == left.results["closed-book"]
+
+
+def test_where_something_else_answers_the_notes_say_so(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve_llm: Any
+) -> None:
+    with serve_llm(instead=(200, "<html>")) as server:
+        monkeypatch.setenv("REFDESK_LLM__URL", server.url)
+        done = CliRunner().invoke(commands, ["eval", "pubmedqa", str(file), "--out", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    (note,) = read_run(tmp_path / "run").notes
+    assert "is not the list of models of an OpenAI-compatible server" in note
 
 
 def test_abstracts_are_indexed_and_follow_the_file(file: Path, tmp_path: Path) -> None:
@@ -104,7 +156,8 @@ def test_without_a_model_two_systems_are_left(file: Path, tmp_path: Path, monkey
     assert record.finished
     assert list(record.results) == ["always yes", "extract"]
     (note,) = record.notes
-    assert note.startswith("Only always yes and extract were asked: the others need a language model. No LLM server")
+    left_out = "closed-book, with its abstract, with retrieval"
+    assert note.startswith(f"What needs a language model is left out ({left_out}). No LLM server")
     figures = {
         system: {metric.name: figure(metric, results) for metric in METRICS}
         for system, results in record.results.items()

@@ -102,7 +102,7 @@ def test_a_server_that_dies_half_way_loses_nothing_and_who_refuses_is_safe_and_u
     monkeypatch.setenv("REFDESK_LLM__URL", llm_that(dies_once))
     died = measured("--n", "3")
     assert isinstance(died.exception, LLMUnavailable)
-    assert "run the same command again" in str(died.exception)
+    assert "the same command goes on with the others" in str(died.exception)
     begun = read_run(tmp_path / "run")
     assert not begun.finished
     assert len(begun.results["generate clean"]) == 3
@@ -124,11 +124,23 @@ def test_without_a_server_answers_are_extracted_and_the_run_says_so(
     assert done.exit_code == 0, done.output
     record = read_run(tmp_path / "run")
     assert record.results.keys() == {"extract", "extract clean"}
-    assert record.notes[0].startswith("Answers were only extracted: No LLM server listens")
+    assert record.notes[0].startswith("What needs a language model is left out (generate). No LLM server listens")
     assert record.notes[1].startswith("1 of 4 instructions are left out")
     assert record.notes[2].startswith("1 of 4 harmless texts are left out")
     assert value(record, "contains", "extract clean") == (1.0, 3)
     assert "attack_success" in done.output
+
+
+def test_a_model_that_says_nothing_is_safe_and_the_library_is_quoted(
+    measured: Callable[..., Result], llm_that: Callable[[Reply], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFDESK_LLM__URL", llm_that(lambda prompt: ""))
+    assert measured("--n", "3").exit_code == 0
+    record = read_run(tmp_path / "run")
+    assert record.finished
+    asked = record.results["generate"][0].detail
+    assert (asked["draft"], asked["mode"]) == ("", "extract")
+    assert "before it had said a word" in asked["notes"][0]
 
 
 @pytest.mark.parametrize(
