@@ -100,7 +100,10 @@ def _draft(library: Path, out: Path, count: int, seed: int, llm: bool, groups: s
         write_review(out, made.kept, about | ({"llm": writer.model} if writer else {}))
     _report(made, out, count, as_json)
     if failed:
-        raise LLMUnavailable(f"{failed} The {len(made.kept)} drafts made before were kept in {out}.") from failed
+        kept = (
+            f"The {len(made.kept)} drafts made before are kept in {out}." if made.kept else "No draft was made before."
+        )
+        raise LLMUnavailable(f"{failed} {kept}") from failed
 
 
 def _report(made: Made, out: Path, wanted: int, as_json: bool) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
 
+from assistant.errors import LLMUnavailable, ModelNotFound
 from assistant.settings import Settings
 from eval.answers.metrics import METRICS as ANSWERS
 from eval.answers.pubmedqa import METRICS as PUBMEDQA
@@ -15,7 +18,7 @@ from eval.harness.metrics import METRICS as MMLU
 from eval.metric import Result
 from eval.metrics.ranking import METRICS as RETRIEVAL
 from eval.runs.about import About, Data
-from eval.runs.run import begin
+from eval.runs.run import begin, runs_in
 from eval.table.parts import PASSAGE_TOKENS, Part, markdown, parts
 
 
@@ -57,6 +60,32 @@ def test_an_unknown_part_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     result = CliRunner().invoke(commands, ["eval", "table", "poetry"])
     assert result.exit_code == 2
     assert "there is no 'poetry'; there are: scifact, meridian" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_server_that_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REFDESK_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("REFDESK_LLM__URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("REFDESK_LLM__PYTHON", "/nowhere/python")
+    result = CliRunner().invoke(commands, ["eval", "table", "meridian"])
+    assert isinstance(result.exception, ModelNotFound)
+    assert "/nowhere/python" in str(result.exception)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_language_model_that_dies_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve_llm: Any, model_cache: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serve_llm(model=f"stand-in-{uuid4()}", answers=8) as server:  # in no cache yet
+        monkeypatch.setenv("REFDESK_LLM__URL", server.url)
+        died = CliRunner().invoke(commands, ["eval", "table", "meridian"])
+    assert isinstance(died.exception, LLMUnavailable)
+    (left,) = runs_in(tmp_path / "runs")
+    done = {system: len(results) for system, results in left.results.items()}
+    assert (done["extract"], done["closed-book"], left.finished) == (218, 0, False)
+    assert done["generate"] > 0
+    assert f"{sum(done.values())} of 654 results are kept in runs/{left.folder.name}: the same" in str(died.exception)
 
 
 def test_missing_data_are_named_before_anything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
