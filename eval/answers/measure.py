@@ -37,9 +37,10 @@ def measure(
 ) -> Record:
     """Puts the questions of a file to the systems of those names, and returns the run, finished.
 
-    `groups` ask, and see what those may read. Without names it is all of `NAMES`, of which those that need a language model are left out where no server answers;
-    the run's notes say so. `judge` is the URL of a server whose model judges. Raises ValueError for a malformed file,
-    documents that the library lacks and unknown names; LLMError where a server that is needed fails; RunError.
+    `groups` ask, and see what those may read. Without names it is all of `NAMES`, of which those that need a language
+    model are left out where no server answers; the run's notes say so. `judge` is the URL of a server whose model
+    judges. Raises ValueError for a malformed file, documents that the library lacks and unknown names; LLMError where a
+    server that is needed fails; RunError.
     """
     from assistant import Assistant
     from eval.runs.about import About, Data, library_of
