@@ -24,12 +24,13 @@ RESULTS = dict[str, tuple[list[float], int]]
 """Question -> log-likelihoods, prediction."""
 PUBLISHED = Path(__file__).parents[4] / "shared/data/mmlu"
 SUBJECTS = sorted(file.name.removesuffix("_val.csv") for file in PUBLISHED.glob("val/*_val.csv"))
-SLICE = ("abstract_algebra", "anatomy", "management")
-"""Of the published questions those with short prompts."""
+SLICE = ("global_facts", "management")
+"""Subjects with short prompts, to which the model does not always give the same letter."""
 F32 = LLMSettings(precision="f32", context_tokens=4096)
 """No prompt of MMLU is longer."""
 SHORT = 512
-WAYS = ("in process", "named tokens", "prompt")
+QUICK = ("in process", "named tokens")
+WAYS = (*QUICK, "prompt")
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +102,14 @@ def opened(way: str, settings: LLMSettings) -> Any:
     return ServedModel(settings, named=way == "named tokens")
 
 
-def agree(data: Path, subject: str, models: dict[str, Any], hf: Any, folder: Path) -> None:
+def agree(data: Path, subject: str, models: dict[str, Any], hf: Any, folder: Path) -> set[int]:
+    """Whether each of our models gives what lm-eval's does; returns the letters that were chosen, by number."""
     from eval.harness.mmlu import evaluate
     from eval.harness.questions import read
     from eval.runs.about import About, Data
     from eval.runs.run import begin
 
     expected = reference(hf, data, subject, folder)
-    assert len({prediction for _, prediction in expected.values()}) > 1, "one letter for all would agree too easily"
     alone = folder / "data"  # the files of this subject
     for split in ("dev", "val"):
         (alone / split).mkdir(parents=True)
@@ -125,6 +126,7 @@ def agree(data: Path, subject: str, models: dict[str, Any], hf: Any, folder: Pat
             assert one.detail["log_likelihoods"] == pytest.approx(likelihoods, abs=1e-3)
             assert one.detail["prediction"] == prediction
             assert one.values["correct"] == float(prediction == one.detail["answer"])
+    return {prediction for _, prediction in expected.values()}
 
 
 @pytest.fixture(scope="module")
@@ -140,14 +142,15 @@ def test_small_mmlu(subject: str, models: dict[str, Any], hf: Any, mmlu: Path, t
 @pytest.mark.shared_data
 @pytest.mark.parametrize("subject", SLICE)
 def test_slice_of_published_mmlu(subject: str, models: dict[str, Any], hf: Any, tmp_path: Path) -> None:
-    agree(PUBLISHED, subject, models, hf, tmp_path)
+    letters = agree(PUBLISHED, subject, {way: models[way] for way in QUICK}, hf, tmp_path)
+    assert len(letters) > 1, "one letter for all would agree too easily"
 
 
 @pytest.mark.long
 @pytest.mark.shared_data
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_published_mmlu(subject: str, models: dict[str, Any], hf: Any, tmp_path: Path) -> None:
-    agree(PUBLISHED, subject, {way: models[way] for way in ("in process", "named tokens")}, hf, tmp_path)
+    agree(PUBLISHED, subject, {way: models[way] for way in QUICK}, hf, tmp_path)
 
 
 @pytest.fixture(scope="module", params=WAYS)
