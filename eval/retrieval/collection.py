@@ -44,7 +44,8 @@ class Collection:
         for one in self.documents:
             document = self.view.document(one.source, one.key)
             assert document  # a view stays as it is
-            found.append(Text(one.key, f"{one.title}\n\n{document.text}" if one.title else document.text))
+            text = f"{one.title}\n\n{document.text}" if one.title else document.text
+            found.append(Text((one.source, one.key), text))
         return found
 
 

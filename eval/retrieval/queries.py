@@ -1,6 +1,7 @@
 """What is asked, and which documents are relevant.
 
-A document is known by its key, as in question files; documents of several sources with the same key count as one.
+Relevant documents are named by key, as in question files. Where several sources have a document of that key, it is the
+one of them that is found first.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,42 @@ def test_a_library_is_measured_with_its_own_questions(library: Path, asked: Path
     assert list(dev["overall"]) == EVERY[:3]
     assert dev["overall"]["fused"]["MRR"]["n"] == 1
     assert "LlamaIndex and LangChain are left out, as was asked (--no-baselines)." in dev["notes"]
+
+
+def test_documents_of_two_sources_with_one_key_are_two(tmp_path: Path) -> None:
+    for name, text in {
+        "kitchen/page.md": "# Bread\n\nYeast makes dough rise because it gives off carbon dioxide.\n",
+        "garden/page.md": "# Bees\n\nHoney bees dance to tell where flowers are.\n",
+        "garden/ice.md": "# Glaciers\n\nIce flows slowly downhill under its own weight.\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    build_library([tmp_path / "kitchen", tmp_path / "garden"], tmp_path / "own")
+    asked = tmp_path / "asked.jsonl"
+    both = "Honey bees dance to flowers while yeast makes dough rise"
+    asked.write_text(
+        "".join(
+            json.dumps({"id": key, "question": both, "answers": ["so"], "answerable": True, "documents": documents})
+            + "\n"
+            for key, documents in {"page": ["page.md"], "ice": ["ice.md"], "all": ["ice.md", "page.md"]}.items()
+        )
+    )
+    said = report("--questions", asked, "--library", tmp_path / "own")
+    record = read_run(Path(said["folder"]))
+    for system in ("dense", "llama-index", "langchain"):
+        page, ice, every = record.results[system]
+        found = [(one["source"], one["key"]) for one in page.detail["passages"]]
+        assert sorted(found[:2]) == [("garden", "page.md"), ("kitchen", "page.md")]
+        assert found[2] == ("garden", "ice.md")
+        assert [one["title"] for one in ice.detail["passages"]] == [
+            {"kitchen": "Bread", "garden": "Bees"}[source] for source, _ in found[:2]
+        ] + ["Glaciers"]
+        assert (page.values["mrr"], page.values["recall_at_1"], page.values["ndcg_at_10"]) == (1, 1, 1)
+        assert (ice.detail["ranks"], ice.values["mrr"]) == ({"ice.md": 3}, pytest.approx(1 / 3))
+        assert every.detail["ranks"] == {"ice.md": 3, "page.md": 1}
+        assert (every.values["recall_at_1"], every.values["recall_at_5"]) == (0.5, 1)
+        ideal = 1 + 1 / math.log2(3)
+        assert every.values["ndcg_at_10"] == pytest.approx((1 + 1 / math.log2(4)) / ideal)
 
 
 def test_a_reranker_is_measured_where_there_is_one(

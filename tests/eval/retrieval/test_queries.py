@@ -39,7 +39,7 @@ def test_questions_become_queries() -> None:
     assert of_questions(asked[:1], DOCUMENTS)[1] == []
 
 
-def test_a_key_that_two_sources_have_is_one_document() -> None:
+def test_a_key_that_two_sources_have_is_one_thing_to_find() -> None:
     (query,), _ = of_questions([question("1", "a")], DOCUMENTS)
     assert (query.relevant, query.sources) == ({"a": 1}, ("wiki", "x"))
 
