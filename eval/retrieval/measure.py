@@ -100,4 +100,4 @@ def _result(query: Query, ranked: Sequence[Place], named: Mapping[Place, Documen
         "kinds": list(query.kinds),
         "passages": [{"source": one[0], "key": one[1], "title": named[one].title} for one in ranked[:_SHOWN]],
     }
-    return Result(query.id, query.group, values, detail)
+    return Result(query.id, query.group, values, detail, query.wider)

@@ -34,8 +34,20 @@ class Query:
     @property
     def group(self) -> str:
         """Source and kind of what is to be found: "wiki, pdf"; "several kinds" where one answer is in many places."""
-        source = self.sources[0] if len(self.sources) == 1 else "several sources"
-        return f"{source}, {self.kinds[0] if len(self.kinds) == 1 else 'several kinds'}"
+        return f"{self._source}, {self._kind}"
+
+    @property
+    def wider(self) -> tuple[str, str]:
+        """The source with all its kinds, and the kind at all sources: "wiki, all kinds" and "all sources, pdf"."""
+        return f"{self._source}, all kinds", f"all sources, {self._kind}"
+
+    @property
+    def _source(self) -> str:
+        return self.sources[0] if len(self.sources) == 1 else "several sources"
+
+    @property
+    def _kind(self) -> str:
+        return self.kinds[0] if len(self.kinds) == 1 else "several kinds"
 
 
 def of_beir(

@@ -35,6 +35,11 @@ def test_questions_become_queries() -> None:
         Query("4", "What is it? what is 4?", {"d": 1}, "", ("wiki",), ("html",)),
     ]
     assert [query.group for query in queries] == ["wiki, pdf", "several sources, pdf", "wiki, html"]
+    assert [query.wider for query in queries] == [
+        ("wiki, all kinds", "all sources, pdf"),
+        ("several sources, all kinds", "all sources, pdf"),
+        ("wiki, all kinds", "all sources, html"),
+    ]
     assert notes == ["1 unanswerable questions have nothing to find and are left out."]
     assert of_questions(asked[:1], DOCUMENTS)[1] == []
 
