@@ -55,7 +55,7 @@ def measure(
         contents = {query.id: asdict(query) for query in queries}
         data = Data(name, content_hash(contents), len(queries))
         made_of = {system.name: system.settings for system in systems}
-        about = About.of(KIND, data, made_of, library=collection.library)
+        about = About.of(KIND, data, made_of, library=collection.library, groups=sorted(collection.groups))
         named = {(document.source, document.key): document for document in collection.documents}
         with begin(out or run_folder(Path(settings.eval.runs), about), about, [*notes, *left_out]) as run:
             for system in systems:

@@ -111,8 +111,10 @@ def _require(queries: Sequence[Query], documents: Sequence[DocumentSummary], whe
     missing = {key: query.id for query in queries for key in query.relevant if key not in keys}
     if missing:
         named = _some([f"{key!r} (query {query!r})" for key, query in missing.items()])
-        looks = f"Its keys look like {_some([repr(key) for key in sorted(keys)])}" if keys else "It is empty"
-        raise ValueError(f"{len(missing)} documents of {where} are not in the library: {named}. {looks}.")
+        looks = f"Keys look like {_some([repr(key) for key in sorted(keys)])}" if keys else "It shows no document"
+        raise ValueError(
+            f"{len(missing)} documents of {where} are not in the library, or not for who asks (--as): {named}. {looks}."
+        )
 
 
 def _some(named: Sequence[str]) -> str:
