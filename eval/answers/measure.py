@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from assistant.errors import LLMError, ModelNotFound
 from assistant.llm.generate import probe
+from assistant.types import EVERYONE
 from eval.answers.ask import Instruments, ask_all, require_documents
 from eval.answers.judge import Judge
 from eval.answers.likelihood import open_model
@@ -60,7 +61,7 @@ def measure(
         Data(file.stem + (f" {split}" if split else ""), hashlib.sha256(file.read_bytes()).hexdigest(), len(questions)),
         {one.name: {**one.settings, "measured": instruments.settings} for one in systems},
         library=library_of(assistant),
-        groups=groups,
+        groups={*groups, EVERYONE},
     )
     folder = out or run_folder(Path(settings.eval.runs), about)
     with begin(folder, about, notes, cached=settings.llm.temperature == 0) as run:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import LLMError
+from assistant.types import EVERYONE
 from eval.harness import mmlu
 from eval.harness.any_task import NamedTasks
 from eval.harness.questions import read
@@ -31,7 +32,7 @@ class Measured:
     with at most `passage_tokens` of passages of a `library`, if there is one, that `groups` may read."""
 
     library: Path | None = None
-    groups: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset((EVERYONE,))
     passage_tokens: int = 1_000
     in_process: bool = False
     adapter: str | None = None
