@@ -22,13 +22,15 @@ class Result:
 
     `group` is what figures are also given for apart: a subject, a kind of question. `values` are numbers by name, which
     metrics are made of; one that is not defined for this question is left out. `detail` is what one would look at:
-    question, answer, passages. All of it is JSON.
+    question, answer, passages. `wider` are unions of groups that have figures, too: all kinds of one source. All of it
+    is JSON.
     """
 
     id: str
     group: str
     values: dict[str, float]
     detail: dict[str, Any]
+    wider: tuple[str, ...] = ()
 
 
 def mean(rows: Floats) -> Floats:

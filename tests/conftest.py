@@ -70,10 +70,15 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def warnings_are_logged() -> None:
-    """Libraries change the root logger for the whole process; what a test reads of a log must not hang on which tests
-    ran before it."""
+    """Libraries change logging for the whole process, even that of others; what a test reads of a log must not hang on
+    which tests ran before it."""
     logging.disable(logging.NOTSET)
-    logging.getLogger().setLevel(logging.WARNING)
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    for name, logger in root.manager.loggerDict.items():
+        if name.partition(".")[0] in ("assistant", "ingest", "eval", "app") and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,8 @@ def ask_all(
     by_id = {one.id: one for one in questions}
     for system in systems:
         todo = run.todo(system.name, contents)
+        if todo and assistant:
+            assistant.search(by_id[todo[0]].asked)  # the first search opens what the others find open
         progress(len(questions) - len(todo), len(questions), f"questions, {system.name}")
         for number, id_ in enumerate(todo, start=len(questions) - len(todo)):
             run.add(system.name, _ask(by_id[id_], system, assistant, instruments))

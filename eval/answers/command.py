@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from assistant.cli_options import AS_JSON, LIBRARY
+from assistant.cli_options import AS_GROUPS, AS_JSON, LIBRARY, comma_separated
 from eval.options import OUT
 
 commands = typer.Typer()
@@ -26,6 +26,7 @@ def answers(
     split: Annotated[
         Literal["dev", "test"] | None, typer.Option(help="Only the questions of this split; default: all.")
     ] = None,
+    groups: AS_GROUPS = "",
     judge: Annotated[str, typer.Option(metavar="URL", help="An LLM server whose model judges the answers, too.")] = "",
     out: OUT = None,
     as_json: AS_JSON = False,
@@ -34,14 +35,19 @@ def answers(
 
     The same command again goes on where it stopped.
     """
+    from assistant.people import People
     from assistant.settings import load
     from eval.answers.measure import measure
     from eval.progress import shown_progress
     from eval.runs.show import write_and_print
 
+    settings = load()
+    held = People(settings.people).named(comma_separated(groups))
     with shown_progress() as progress:
         try:
-            record = measure(questions, library, load(), system or [], progress, split=split, judge=judge, out=out)
+            record = measure(
+                questions, library, settings, system or [], progress, split=split, groups=held, judge=judge, out=out
+            )
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="QUESTIONS") from error
     write_and_print(record, as_json)

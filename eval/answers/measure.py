@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import LLMError, ModelNotFound
 from assistant.llm.generate import probe
+from assistant.types import EVERYONE
 from eval.answers.ask import Instruments, ask_all, require_documents
 from eval.answers.judge import Judge
 from eval.answers.likelihood import open_model
@@ -32,14 +33,16 @@ def measure(
     progress: Progress,
     *,
     split: str | None = None,
+    groups: Collection[str] = (),
     judge: str = "",
     out: Path | None = None,
 ) -> Record:
     """Puts the questions of a file to the systems of those names, and returns the run, finished.
 
-    Without names it is all of `NAMES`, of which those that need a language model are left out where no server answers;
-    the run's notes say so. `judge` is the URL of a server whose model judges. Raises ValueError for a malformed file,
-    documents that the library lacks and unknown names; LLMError where a server that is needed fails; RunError.
+    `groups` ask, and see what those may read. Without names it is all of `NAMES`, of which those that need a language
+    model are left out where no server answers; the run's notes say so. `judge` is the URL of a server whose model
+    judges. Raises ValueError for a malformed file, documents that the library lacks and unknown names; LLMError where a
+    server that is needed fails; RunError.
     """
     from assistant import Assistant
     from eval.runs.about import About, Data, library_of
@@ -48,7 +51,7 @@ def measure(
     questions = _of_split(read_questions(file), split, file)
     if unknown := [name for name in names if name not in NAMES]:
         raise ValueError(f"There is no system {unknown[0]!r}; there are: {', '.join(NAMES)}.")
-    assistant = Assistant.open(library, settings)
+    assistant = Assistant.open(library, settings).as_user(groups)
     require_documents(questions, assistant)
     notes: list[str] = []
     names, model = _possible(names, settings.llm, notes)
@@ -59,6 +62,7 @@ def measure(
         Data(file.stem + (f" {split}" if split else ""), hashlib.sha256(file.read_bytes()).hexdigest(), len(questions)),
         {one.name: {**one.settings, "measured": instruments.settings} for one in systems},
         library=library_of(assistant),
+        groups={*groups, EVERYONE},
     )
     folder = out or run_folder(Path(settings.eval.runs), about)
     with begin(folder, about, notes, cached=settings.llm.temperature == 0) as run:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli_options import AS_JSON
+from assistant.cli_options import AS_GROUPS, AS_JSON, comma_separated
 from eval.options import OUT
 
 _SHOTS = 5
@@ -34,6 +34,7 @@ def mmlu(
         Path | None, typer.Option("--library", "-l", help="Measure also with passages of this library in the prompt.")
     ] = None,
     passage_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of passages in a prompt.")] = 1_000,
+    groups: AS_GROUPS = "",
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Load the model here instead of asking the LLM server.")
     ] = False,
@@ -48,6 +49,7 @@ def mmlu(
     The same command again goes on where it stopped.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # lm-eval's own bars; tqdm looks when it is imported
+    from assistant.people import People
     from assistant.settings import load
     from eval.harness.measure import Measured, measure_choices, measure_task
     from eval.progress import shown_progress
@@ -55,16 +57,18 @@ def mmlu(
 
     if (data is None) == (task is None):
         raise typer.BadParameter("Give either DATA or --task.")
-    measured = Measured(library, passage_tokens, in_process, adapter)
+    settings = load()
+    held = People(settings.people).named(comma_separated(groups))
+    measured = Measured(library, held, passage_tokens, in_process, adapter)
     with shown_progress() as progress:
         try:
             if data is not None:
                 shown = _SHOTS if shots is None else shots
                 record = measure_choices(
-                    data, measured, load(), progress, split=split, config=config, shots=shown, out=out
+                    data, measured, settings, progress, split=split, config=config, shots=shown, out=out
                 )
             else:
-                record = measure_task(task or "", measured, load(), progress, shots=shots, out=out)
+                record = measure_task(task or "", measured, settings, progress, shots=shots, out=out)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--task" if task else "DATA") from error
     write_and_print(record, as_json)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.types import EVERYONE
 from eval.harness import mmlu
 from eval.harness.any_task import NamedTasks
 from eval.harness.questions import read
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Measured:
     """The language model of the settings, behind its server or `in_process`, with an `adapter` if it is named; also
-    with at most `passage_tokens` of passages of a `library`, if there is one."""
+    with at most `passage_tokens` of passages of a `library`, if there is one, that `groups` may read."""
 
     library: Path | None = None
+    groups: frozenset[str] = frozenset((EVERYONE,))
     passage_tokens: int = 1_000
     in_process: bool = False
     adapter: str | None = None
@@ -83,10 +85,12 @@ def _run(
 ) -> Record:
     from assistant import Assistant
 
-    assistant = Assistant.open(measured.library, settings) if measured.library else None
+    assistant = Assistant.open(measured.library, settings).as_user(measured.groups) if measured.library else None
     model, about_model = open_model(settings.llm, measured.in_process, measured.adapter)
     models, described = systems(model, {**about_model, **asked}, settings, assistant, measured.passage_tokens)
-    about = About.of(kind, data, described, library=library_of(assistant) if assistant else None)
+    about = About.of(
+        kind, data, described, library=library_of(assistant) if assistant else None, groups=measured.groups
+    )
     folder = out or run_folder(Path(settings.eval.runs), about)
     with begin(folder, about) as run:
         evaluate(models, run, progress)

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from eval.metrics.ranking import DEPTH
-from eval.retrieval.stages import Ranker, System, first_documents
+from eval.retrieval.stages import Place, Ranker, System, first_documents
 
 if TYPE_CHECKING:
     from eval.progress import Progress
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Text:
     """A document as a baseline is given it."""
 
-    key: str
+    place: Place
     text: str
 
 
@@ -72,11 +72,11 @@ def _llama_index(texts: Sequence[Text], vectors: Vectors, progress: Progress) ->
     kept = index.vector_store.data.embedding_dict  # type: ignore[attr-defined]  # a SimpleVectorStore's
     kept.update({node: np.asarray(numbers) for node, numbers in kept.items()})  # not to convert them for each question
 
-    def keys(question: str, k: int) -> list[str]:
+    def places(question: str, k: int) -> list[Place]:
         found = index.as_retriever(similarity_top_k=k).retrieve(question)
-        return [texts[int(str(one.node.ref_doc_id))].key for one in found]
+        return [texts[int(str(one.node.ref_doc_id))].place for one in found]
 
-    return lambda question: first_documents(lambda k: keys(question, k), DEPTH)
+    return lambda question: first_documents(lambda k: places(question, k), DEPTH)
 
 
 def _langchain(texts: Sequence[Text], vectors: Vectors, progress: Progress) -> Ranker:
@@ -93,12 +93,12 @@ def _langchain(texts: Sequence[Text], vectors: Vectors, progress: Progress) -> R
         def embed_query(self, text: str) -> list[float]:
             return vectors.of([text])[0].tolist()  # type: ignore[no-any-return]
 
-    documents = [Document(one.text, metadata={"key": one.key}) for one in texts]
+    documents = [Document(one.text, metadata={"place": one.place}) for one in texts]
     store = InMemoryVectorStore(Embedding())
     store.add_documents(RecursiveCharacterTextSplitter().split_documents(documents))
 
-    def keys(question: str, k: int) -> list[str]:
+    def places(question: str, k: int) -> list[Place]:
         found = store.as_retriever(search_kwargs={"k": k}).invoke(question)
-        return [one.metadata["key"] for one in found]
+        return [one.metadata["place"] for one in found]
 
-    return lambda question: first_documents(lambda k: keys(question, k), DEPTH)
+    return lambda question: first_documents(lambda k: places(question, k), DEPTH)

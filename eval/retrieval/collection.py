@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from assistant.embed import open_embedder
 from assistant.library import Library
 from assistant.library.view import ANY, Filter
 from assistant.rerank import open_reranker
+from assistant.types import EVERYONE
 from eval.indexing import index
 from eval.retrieval.baselines import Text
 from eval.retrieval.beir import read_documents
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`documents` of a library as everybody may see them, and what the assistant searches them with. `wanted` is what
-    passes over other documents; `library` is what `eval.runs.about.library_of` says."""
+    """`documents` of a library as a caller in `groups` may see them, and what the assistant searches them with.
+    `wanted` is what passes over other documents; `library` is what `eval.runs.about.library_of` says."""
 
     view: View
     embedder: Embedder
@@ -37,6 +38,7 @@ class Collection:
     documents: tuple[DocumentSummary, ...]
     wanted: Filter
     library: dict[str, Any]
+    groups: frozenset[str]
 
     def texts(self) -> list[Text]:
         """Title and text of every document."""
@@ -44,13 +46,16 @@ class Collection:
         for one in self.documents:
             document = self.view.document(one.source, one.key)
             assert document  # a view stays as it is
-            found.append(Text(one.key, f"{one.title}\n\n{document.text}" if one.title else document.text))
+            text = f"{one.title}\n\n{document.text}" if one.title else document.text
+            found.append(Text((one.source, one.key), text))
         return found
 
 
 @contextmanager
-def indexed(folder: Path, library: Path, settings: Settings, progress: Progress) -> Iterator[Collection]:
-    """The corpus of a BEIR folder, which a library in the folder `library` holds afterwards.
+def indexed(
+    folder: Path, library: Path, settings: Settings, progress: Progress, groups: Iterable[str] = ()
+) -> Iterator[Collection]:
+    """The corpus of a BEIR folder, which a library in the folder `library` holds afterwards, open to everyone.
 
     Raises ValueError for a corpus that does not hold what it should, LibraryError as `Library` does, ModelNotFound and
     SettingsError as `Assistant.open` does.
@@ -58,21 +63,23 @@ def indexed(folder: Path, library: Path, settings: Settings, progress: Progress)
     embedder = open_embedder(settings.embedder, Library.fingerprint_at(library))
     made = Library.open_or_create(library, embedder)
     source = index(list(read_documents(folder)), str(folder.resolve()), folder.name, made, embedder, progress)
-    with made.view() as view:
+    held = frozenset({*groups, EVERYONE})
+    with made.view(held) as view:
         every = view.summaries()
         documents = [one for one in every if one.source == source]
         wanted = ANY if documents == every else Filter(sources=(source,))
-        found = _collection(view, made, embedder, settings, documents, wanted)
+        found = _collection(view, made, embedder, settings, documents, wanted, held)
         yield replace(found, library={**found.library, "corpus": folder.resolve().name})
 
 
 @contextmanager
-def opened(library: Path, settings: Settings) -> Iterator[Collection]:
-    """All documents of a library that is there. Raises as `Assistant.open` does."""
+def opened(library: Path, settings: Settings, groups: Iterable[str] = ()) -> Iterator[Collection]:
+    """All documents that a caller in `groups` may see of a library that is there. Raises as `Assistant.open` does."""
     found = Library.open(library, settings.search.device)
     embedder = open_embedder(settings.embedder, found.made_with[1])
-    with found.view() as view:
-        yield _collection(view, found, embedder, settings, view.summaries(), ANY)
+    held = frozenset({*groups, EVERYONE})
+    with found.view(held) as view:
+        yield _collection(view, found, embedder, settings, view.summaries(), ANY, held)
 
 
 def _collection(
@@ -82,7 +89,8 @@ def _collection(
     settings: Settings,
     documents: Sequence[DocumentSummary],
     wanted: Filter,
+    groups: frozenset[str],
 ) -> Collection:
     reranker = open_reranker(settings.search)
-    said = library_of(Assistant(library, embedder, settings, reranker=reranker))
-    return Collection(view, embedder, reranker, tuple(documents), wanted, said)
+    said = library_of(Assistant(library, embedder, settings, groups, reranker))
+    return Collection(view, embedder, reranker, tuple(documents), wanted, said, groups)

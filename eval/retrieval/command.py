@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assistant.cli_options import AS_JSON
+from assistant.cli_options import AS_GROUPS, AS_JSON, comma_separated
 from eval.options import OUT
 
 commands = typer.Typer()
@@ -31,14 +31,16 @@ def retrieval(
     baselines: Annotated[
         bool, typer.Option(help="Also LlamaIndex and LangChain, for which every document is embedded once more.")
     ] = True,
+    groups: AS_GROUPS = "",
     out: OUT = None,
     as_json: AS_JSON = False,
 ) -> None:
     """Measure how well documents are found, by each stage of search and by LlamaIndex and LangChain.
 
     Give a BEIR folder, or questions whose `documents` name what holds the answer. The same command again goes on where
-    it stopped.
+    it stopped. Documents that those who ask may not see are there for no system.
     """
+    from assistant.people import People
     from assistant.settings import load
     from eval.progress import shown_progress
     from eval.retrieval.measure import measure
@@ -48,12 +50,13 @@ def retrieval(
     if (beir is None) == (questions is None):
         raise typer.BadParameter("give one of the two", param_hint="--beir, --questions")
     settings = load()
+    held = People(settings.people).named(comma_separated(groups))
     with shown_progress() as progress:
         try:
             with (
-                of_beir_folder(beir, split or "train", library, settings, progress)
+                of_beir_folder(beir, split or "train", library, settings, progress, held)
                 if beir
-                else of_question_file(questions or Path(), split, library or Path("library"), settings)
+                else of_question_file(questions or Path(), split, library or Path("library"), settings, held)
             ) as (name, queries, notes, collection):
                 record = measure(
                     name, queries, collection, settings, progress, notes=notes, with_baselines=baselines, out=out

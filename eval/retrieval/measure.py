@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eval.progress import Progress
     from eval.retrieval.collection import Collection
     from eval.retrieval.queries import Query
-    from eval.retrieval.stages import System
+    from eval.retrieval.stages import Place, System
     from eval.runs.run import Record, Run
 
 KIND = "retrieval"
@@ -55,8 +55,8 @@ def measure(
         contents = {query.id: asdict(query) for query in queries}
         data = Data(name, content_hash(contents), len(queries))
         made_of = {system.name: system.settings for system in systems}
-        about = About.of(KIND, data, made_of, library=collection.library)
-        named = {document.key: document for document in collection.documents}
+        about = About.of(KIND, data, made_of, library=collection.library, groups=sorted(collection.groups))
+        named = {(document.source, document.key): document for document in collection.documents}
         with begin(out or run_folder(Path(settings.eval.runs), about), about, [*notes, *left_out]) as run:
             for system in systems:
                 _rank(system, {query.id: query for query in queries}, contents, named, run, progress)
@@ -67,7 +67,7 @@ def _rank(
     system: System,
     queries: Mapping[str, Query],
     contents: Mapping[str, Any],
-    named: Mapping[str, DocumentSummary],
+    named: Mapping[Place, DocumentSummary],
     run: Run,
     progress: Progress,
 ) -> None:
@@ -81,19 +81,23 @@ def _rank(
         progress(done, len(todo), f"queries, {system.name}")
 
 
-def _result(query: Query, ranked: Sequence[str], named: Mapping[str, DocumentSummary]) -> Result:
+def _result(query: Query, ranked: Sequence[Place], named: Mapping[Place, DocumentSummary]) -> Result:
     """Under the names of `eval.runs.details`; what is right and what was found are documents here."""
-    ranks = {key: rank for rank, key in enumerate(ranked, start=1)}
+    ranks: dict[str, int] = {}  # where a key comes first: behind it, the same key at another source is not relevant
+    for rank, (_, key) in enumerate(ranked, start=1):
+        ranks.setdefault(key, rank)
+    relevance = {str(ranks.get(key, f"not found: {key}")): degree for key, degree in query.relevant.items()}
+    values = ranking_values(relevance, [str(rank) for rank in range(1, len(ranked) + 1)], query.wording)
     detail = {
         "question": query.text,
         "wording": query.wording,
         "accepted": list(query.relevant),
-        "answer": ranked[0] if ranked else "",
+        "answer": ranked[0][1] if ranked else "",
         "documents": list(query.relevant),
         "ranks": {key: ranks.get(key) for key in query.relevant},
         "relevance": query.relevant,
         "sources": list(query.sources),
         "kinds": list(query.kinds),
-        "passages": [{"source": named[key].source, "key": key, "title": named[key].title} for key in ranked[:_SHOWN]],
+        "passages": [{"source": one[0], "key": one[1], "title": named[one].title} for one in ranked[:_SHOWN]],
     }
-    return Result(query.id, query.group, ranking_values(query.relevant, ranked, query.wording), detail)
+    return Result(query.id, query.group, values, detail, query.wider)

@@ -1,11 +1,12 @@
 """What a run of retrieval needs: queries with their relevant documents, and a library that holds these.
 
-Both ways raise ValueError for what is malformed or missing, and what opening a library raises.
+Whoever asks is in `groups`, and what those may not see is not there. Both ways raise ValueError for what is malformed
+or missing, and what opening a library raises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,21 +27,31 @@ Prepared = tuple[str, list[Query], list[str], Collection]
 
 @contextmanager
 def of_beir_folder(
-    folder: Path, split: str, library: Path | None, settings: Settings, progress: Progress
+    folder: Path,
+    split: str,
+    library: Path | None,
+    settings: Settings,
+    progress: Progress,
+    groups: Iterable[str] = (),
 ) -> Iterator[Prepared]:
     """A split of a BEIR folder, whose corpus is indexed into `library`, or into a temporary one."""
     texts, judgements = read_queries(folder), read_judgements(folder, split)
-    with TemporaryDirectory() as temporary, indexed(folder, library or Path(temporary), settings, progress) as found:
+    with (
+        TemporaryDirectory() as temporary,
+        indexed(folder, library or Path(temporary), settings, progress, groups) as found,
+    ):
         queries, notes = of_beir(texts, judgements, split, found.documents)
         yield f"{folder.resolve().name} {split}", queries, notes, found
 
 
 @contextmanager
-def of_question_file(file: Path, split: str | None, library: Path, settings: Settings) -> Iterator[Prepared]:
+def of_question_file(
+    file: Path, split: str | None, library: Path, settings: Settings, groups: Iterable[str] = ()
+) -> Iterator[Prepared]:
     """The questions of a file, or those of one split (dev or test), that are about a library."""
     if split not in (None, "dev", "test"):
         raise ValueError(f"there is no split {split!r} of questions; there are dev and test")
     asked = [one for one in read_questions(file) if split in (None, one.split)]
-    with opened(library, settings) as found:
+    with opened(library, settings, groups) as found:
         queries, notes = of_questions(asked, found.documents)
         yield f"{file.stem} {split}" if split else file.stem, queries, notes, found

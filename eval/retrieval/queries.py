@@ -1,6 +1,7 @@
 """What is asked, and which documents are relevant.
 
-A document is known by its key, as in question files; documents of several sources with the same key count as one.
+Relevant documents are named by key, as in question files. Where several sources have a document of that key, it is the
+one of them that is found first.
 """
 
 from __future__ import annotations
@@ -33,8 +34,20 @@ class Query:
     @property
     def group(self) -> str:
         """Source and kind of what is to be found: "wiki, pdf"; "several kinds" where one answer is in many places."""
-        source = self.sources[0] if len(self.sources) == 1 else "several sources"
-        return f"{source}, {self.kinds[0] if len(self.kinds) == 1 else 'several kinds'}"
+        return f"{self._source}, {self._kind}"
+
+    @property
+    def wider(self) -> tuple[str, str]:
+        """The source with all its kinds, and the kind at all sources: "wiki, all kinds" and "all sources, pdf"."""
+        return f"{self._source}, all kinds", f"all sources, {self._kind}"
+
+    @property
+    def _source(self) -> str:
+        return self.sources[0] if len(self.sources) == 1 else "several sources"
+
+    @property
+    def _kind(self) -> str:
+        return self.kinds[0] if len(self.kinds) == 1 else "several kinds"
 
 
 def of_beir(
@@ -98,8 +111,10 @@ def _require(queries: Sequence[Query], documents: Sequence[DocumentSummary], whe
     missing = {key: query.id for query in queries for key in query.relevant if key not in keys}
     if missing:
         named = _some([f"{key!r} (query {query!r})" for key, query in missing.items()])
-        looks = f"Its keys look like {_some([repr(key) for key in sorted(keys)])}" if keys else "It is empty"
-        raise ValueError(f"{len(missing)} documents of {where} are not in the library: {named}. {looks}.")
+        looks = f"Keys look like {_some([repr(key) for key in sorted(keys)])}" if keys else "It shows no document"
+        raise ValueError(
+            f"{len(missing)} documents of {where} are not in the library, or not for who asks (--as): {named}. {looks}."
+        )
 
 
 def _some(named: Sequence[str]) -> str:

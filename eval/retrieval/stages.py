@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from assistant.settings import SearchSettings
     from eval.retrieval.collection import Collection
 
-Ranker = Callable[[str], list[str]]
-"""From a question to the keys of the first `DEPTH` documents, best first."""
+Place = tuple[str, str]
+"""Source and key, by which a document is known."""
+Ranker = Callable[[str], list[Place]]
+"""From a question to the first `DEPTH` documents, best first, none of them twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +50,26 @@ def stages(collection: Collection, settings: SearchSettings) -> list[System]:
 def _ranker(stage: Stage, collection: Collection, settings: SearchSettings) -> Ranker:
     first = max(settings.k, settings.candidates)
 
-    def keys(question: str, k: int) -> list[str]:
+    def places(question: str, k: int) -> list[Place]:
         # Behind the first passages stand those of a fused search, so the reranker need not read twice.
         by = "fused" if stage == "reranked" and k > first else stage
         view, embedder, reranker = collection.view, collection.embedder, collection.reranker
         found = search(view, embedder, question, settings, k=k, stage=by, wanted=collection.wanted, reranker=reranker)
-        return [passage.key for passage in found]
+        return [(passage.source, passage.key) for passage in found]
 
-    return lambda question: first_documents(lambda k: keys(question, k), first)
+    return lambda question: first_documents(lambda k: places(question, k), first)
 
 
-def first_documents(search_for: Callable[[int], Sequence[str]], k: int) -> list[str]:
+def first_documents(search_for: Callable[[int], Sequence[Place]], k: int) -> list[Place]:
     """The first `DEPTH` documents of a search that gives the document of each of the `k` best chunks.
 
     A document is as good as its best chunk. Where the chunks are of too few documents, more are asked for; what was
     found first stays in front, so that the first ranks are those of an ordinary search.
     """
-    found: dict[str, None] = {}
+    found: dict[Place, None] = {}
     while True:
-        keys = search_for(k)
-        found |= dict.fromkeys(keys)
-        if len(found) >= DEPTH or len(keys) < k:
+        places = search_for(k)
+        found |= dict.fromkeys(places)
+        if len(found) >= DEPTH or len(places) < k:
             return list(islice(found, DEPTH))
         k *= 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -67,7 +67,7 @@ class About:
         systems: dict[str, dict[str, Any]],
         *,
         library: dict[str, Any] | None = None,
-        groups: Sequence[str] = (),
+        groups: Collection[str] = (),
         seed: int = 0,
     ) -> About:
         """With the code and the versions that run now."""

@@ -39,8 +39,8 @@ class Figures:
     """The figures of a run.
 
     `overall` are those of each system over all questions, `groups` those over the questions of each group, where there
-    is more than one: system -> group -> metric. `differences` say, for every other system, how it differs from the
-    system `against`, the run's first.
+    is more than one, and of each wider group of some of them: system -> group -> metric. `differences` say, for every
+    other system, how it differs from the system `against`, the run's first.
     """
 
     overall: dict[str, Found]
@@ -92,10 +92,14 @@ def _computed(record: Record, metrics: Sequence[Metric]) -> Figures:
 def _by_group(results: Sequence[Result], metrics: Sequence[Metric], seed: int) -> dict[str, Found]:
     """Without macro averages, which are over groups, and empty where all questions are of one group."""
     grouped: dict[str, list[Result]] = {}
+    wider: dict[str, list[Result]] = {}
     for result in results:
         grouped.setdefault(result.group, []).append(result)
+        for name in result.wider:
+            wider.setdefault(name, []).append(result)
     if len(grouped) < 2:
         return {}
+    grouped |= {name: of for name, of in wider.items() if 1 < len({one.group for one in of}) < len(grouped)}
     return {
         group: {metric.name: _of_group(metric, grouped[group], seed) for metric in metrics if not metric.macro}
         for group in sorted(grouped)

@@ -250,14 +250,14 @@ def _results(folder: Path, system: str) -> Iterator[Result]:
 
 def _result(row: Mapping[str, Any]) -> Result:
     """Raises ValueError, TypeError or KeyError for what `Run.add` does not write."""
-    result = Result(row["id"], row["group"], row["values"], row["detail"])
-    for name, kind in (("id", str), ("group", str), ("values", dict), ("detail", dict)):
-        if not isinstance(getattr(result, name), kind):
-            raise TypeError(f"{name} is {getattr(result, name)!r}")
-    for name, value in result.values.items():
+    row = {"wider": [], **row}  # older runs have none
+    for name, kind in (("id", str), ("group", str), ("values", dict), ("detail", dict), ("wider", list)):
+        if not isinstance(row[name], kind):
+            raise TypeError(f"{name} is {row[name]!r}")
+    for name, value in row["values"].items():
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
             raise ValueError(f"{name} is {value!r}, which is no number")
-    return result
+    return Result(row["id"], row["group"], row["values"], row["detail"], tuple(map(str, row["wider"])))
 
 
 def _mend(file: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from assistant.types import EVERYONE
 from eval.metric import Metric, Result
 from eval.runs.about import About, flat
 from eval.runs.coverage import CONFIDENCE
@@ -229,9 +230,10 @@ def meanings_table(metrics: Sequence[Metric]) -> Table:
 
 
 def _measured(record: Record) -> tuple[str, ...]:
-    if not record.about.groups:
+    groups = [group for group in record.about.groups if group != EVERYONE]
+    if not groups:
         return ()
-    return (f"Asked in the groups {', '.join(record.about.groups)}: this report may quote what only they may read.",)
+    return (f"Asked in the groups {', '.join(groups)}: this report may quote what only they may read.",)
 
 
 def _said(value: Any) -> str:

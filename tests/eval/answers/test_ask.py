@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from assistant import Assistant
 from assistant.errors import LLMUnavailable
 from assistant.settings import Settings
+from assistant.types import Access
 from eval.answers.ask import require_documents
 from eval.answers.judge import Judge
 from eval.answers.measure import measure
@@ -21,6 +22,7 @@ from eval.answers.systems import AssistantSystem, ClosedBook
 from eval.cli import commands
 from eval.questions import Question
 from eval.runs.run import Record, read_run, runs_in
+from ingest import build_library
 
 NOWHERE = "http://127.0.0.1:9/v1"
 ROWS: list[dict[str, Any]] = [
@@ -225,3 +227,24 @@ def test_the_command_line_is_checked(file: Path, library: Path, tmp_path: Path) 
     file.write_text("{")
     assert command(*arguments).exit_code == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_who_asks_sees_what_they_may_read(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/pump.md").write_text("# The pump\n\nThe pump of hall 4 moves 70 litres per second.\n")
+    (tmp_path / "docs/valve.md").write_text("# The valve\n\nThe valve of hall 4 closes in 3 seconds.\n")
+    library = tmp_path / "library"
+    build_library([tmp_path / "docs"], library, access=Access.of("board"))
+    asked = [str(file), "--library", str(library), "--system", "extract"]
+    monkeypatch.setenv("REFDESK_EVAL__RUNS", str(tmp_path / "runs"))
+    refused = command(*asked)
+    assert refused.exit_code == 2
+    assert "The library lacks 2 documents" in refused.output
+    done = command(*asked, "--as", "board")
+    assert done.exit_code == 0, done.output
+    (record,) = runs_in(tmp_path / "runs")
+    assert record.about.groups == ("board", "everyone")
+    assert record.about.library is not None
+    assert record.about.library["documents"] == 2
+    quoted = {one.id: [cited["key"] for cited in one.detail["citations"]] for one in record.results["extract"]}
+    assert (quoted["p"], quoted["v"]) == (["pump.md"], ["valve.md"])

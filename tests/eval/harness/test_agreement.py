@@ -1,4 +1,9 @@
-"""Our scores are those of lm-evaluation-harness run directly: its own model, its own task, the same CSV files."""
+"""Our scores are those of lm-evaluation-harness run directly: its own model, its own task, the same CSV files.
+
+The long form compares all of the validation questions of MMLU, a subject a test:
+
+    pytest -m long tests/eval/harness/test_agreement.py
+"""
 
 from __future__ import annotations
 
@@ -17,8 +22,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 RESULTS = dict[str, tuple[list[float], int]]
 """Question -> log-likelihoods, prediction."""
-SUBJECTS = ("astronomy", "conceptual_physics")
-F32 = LLMSettings(precision="f32", context_tokens=512)
+PUBLISHED = Path(__file__).parents[4] / "shared/data/mmlu"
+SUBJECTS = sorted(file.name.removesuffix("_val.csv") for file in PUBLISHED.glob("val/*_val.csv"))
+SLICE = ("global_facts", "management")
+"""Subjects with short prompts, to which the model does not always give the same letter."""
+F32 = LLMSettings(precision="f32", context_tokens=4096)
+"""No prompt of MMLU is longer."""
+SHORT = 512
+QUICK = ("in process", "named tokens")
+WAYS = (*QUICK, "prompt")
 
 
 @pytest.fixture(scope="module")
@@ -29,50 +41,46 @@ def hf(one_thread: None) -> Any:
     return HFLM(pretrained=str(smollm2.folder()), dtype="float32", device="cpu", batch_size=1)
 
 
-@pytest.fixture(scope="module")
-def reference(hf: Any, mmlu: Path, tmp_path_factory: pytest.TempPathFactory) -> RESULTS:
-    """By nothing of ours: lm-eval's `hf` model and its `mmlu_*.yaml`, which are pointed at the files as JSON."""
+def reference(hf: Any, data: Path, subject: str, folder: Path) -> RESULTS:
+    """By nothing of ours: lm-eval's `hf` model and its `mmlu_*.yaml`, which is pointed at the files as JSON."""
     import lm_eval
     import yaml
     from lm_eval.tasks import TaskManager
 
-    folder = tmp_path_factory.mktemp("reference")
-    for subject in SUBJECTS:
-        files = {}
-        for split, role in (("dev", "dev"), ("val", "test")):
-            with (mmlu / split / f"{subject}_{split}.csv").open(newline="", encoding="utf-8") as opened:
-                rows = [
-                    {"question": asked, "choices": choices, "answer": "ABCD".index(letter)}
-                    for asked, *choices, letter in csv.reader(opened)
-                ]
-            files[role] = str(folder / f"{subject}_{split}.jsonl")
-            Path(files[role]).write_text("".join(json.dumps(row) + "\n" for row in rows))
-        published = Path(lm_eval.__file__).parent / f"tasks/mmlu/default/mmlu_{subject}.yaml"
-        pointed = {"dataset_path": "json", "dataset_name": None, "dataset_kwargs": {"data_files": files}}
-        task = {"include": str(published), "task": f"reference_{subject}", **pointed}
-        (folder / f"{subject}.yaml").write_text(yaml.safe_dump(task))
+    files = {}
+    for split, role in (("dev", "dev"), ("val", "test")):
+        with (data / split / f"{subject}_{split}.csv").open(newline="", encoding="utf-8") as opened:
+            rows = [
+                {"question": asked, "choices": choices, "answer": "ABCD".index(letter)}
+                for asked, *choices, letter in csv.reader(opened)
+            ]
+        files[role] = str(folder / f"{subject}_{split}.jsonl")
+        Path(files[role]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    published = Path(lm_eval.__file__).parent / f"tasks/mmlu/default/mmlu_{subject}.yaml"
+    pointed = {"dataset_path": "json", "dataset_name": None, "dataset_kwargs": {"data_files": files}}
+    task = {"include": str(published), "task": f"reference_{subject}", **pointed}
+    (folder / f"{subject}.yaml").write_text(yaml.safe_dump(task))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("datasets.config.HF_DATASETS_CACHE", folder / "cache")
         measured = lm_eval.simple_evaluate(
             model=hf,
-            tasks=[f"reference_{subject}" for subject in SUBJECTS],
+            tasks=[f"reference_{subject}"],
             num_fewshot=5,
             task_manager=TaskManager(include_path=str(folder), include_defaults=False),
             bootstrap_iters=0,
         )
     found = {}
-    for subject in SUBJECTS:
-        for sample in measured["samples"][f"reference_{subject}"]:
-            likelihoods = [float(response[0][0]) for response in sample["resps"]]
-            prediction = likelihoods.index(max(likelihoods))
-            assert sample["acc"] == float(prediction == sample["target"])
-            found[f"{subject}-{sample['doc_id']}"] = (likelihoods, prediction)
+    for sample in measured["samples"][f"reference_{subject}"]:
+        likelihoods = [float(response[0][0]) for response in sample["resps"]]
+        prediction = likelihoods.index(max(likelihoods))
+        assert sample["acc"] == float(prediction == sample["target"])
+        found[f"{subject}-{sample['doc_id']}"] = (likelihoods, prediction)
     return found
 
 
 @pytest.fixture(scope="module")
 def f32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLMSettings]:
-    """vLLM in f32, beside the session's in bf16, whose log-probabilities differ in the second digit."""
+    """vLLM in f32, beside the session's in bf16, whose log-probabilities differ by up to 0.1."""
     from fixtures_llm import free_port
 
     with pytest.MonkeyPatch.context() as patch:
@@ -82,38 +90,73 @@ def f32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLMSettings]:
             yield settings
 
 
-@pytest.fixture(scope="module", params=["in process", "named tokens", "prompt"])
-def model(request: pytest.FixtureRequest, one_thread: None) -> Any:
-    """Ours, by each of the ways that it computes."""
-    if request.param == "in process":
+def opened(way: str, settings: LLMSettings) -> Any:
+    """Our model, by one of the ways that it computes."""
+    if way == "in process":
         from eval.harness.local import LocalModel
 
-        return LocalModel(F32)
+        return LocalModel(settings)
     from eval.harness.served import ServedModel
 
-    settings = request.getfixturevalue("f32")
     assert ServedModel(settings).named, "vLLM gives log-probabilities of named tokens"
-    return ServedModel(settings, named=request.param == "named tokens")
+    return ServedModel(settings, named=way == "named tokens")
 
 
-def test_mmlu(model: Any, mmlu: Path, reference: RESULTS, tmp_path: Path) -> None:
+def agree(data: Path, subject: str, models: dict[str, Any], hf: Any, folder: Path) -> set[int]:
+    """Whether each of our models gives what lm-eval's does; returns the letters that were chosen, by number."""
     from eval.harness.mmlu import evaluate
     from eval.harness.questions import read
     from eval.runs.about import About, Data
     from eval.runs.run import begin
 
-    asked = read(str(mmlu))
-    about = About.of("mmlu", Data("small", asked.sha256, len(asked)), {"alone": {}})
-    with begin(tmp_path / "run", about, cached=False) as run:
-        evaluate(asked, {"alone": model}, run, lambda done, total, what: None)
-        results = run.finish().results["alone"]
-    assert {one.id for one in results} == reference.keys()
-    assert len({prediction for _, prediction in reference.values()}) > 1, "one letter for all would agree too easily"
-    for one in results:
-        likelihoods, prediction = reference[one.id]
-        assert one.detail["log_likelihoods"] == pytest.approx(likelihoods, abs=1e-3)
-        assert one.detail["prediction"] == prediction
-        assert one.values["correct"] == float(prediction == one.detail["answer"])
+    expected = reference(hf, data, subject, folder)
+    alone = folder / "data"  # the files of this subject
+    for split in ("dev", "val"):
+        (alone / split).mkdir(parents=True)
+        (alone / split / f"{subject}_{split}.csv").symlink_to(data / split / f"{subject}_{split}.csv")
+    asked = read(str(alone))
+    about = About.of("mmlu", Data(subject, asked.sha256, len(asked)), {way: {} for way in models})
+    with begin(folder / "run", about, cached=False) as run:
+        evaluate(asked, models, run, lambda done, total, what: None)
+        found = run.finish().results
+    for results in found.values():
+        assert {one.id for one in results} == expected.keys()
+        for one in results:
+            likelihoods, prediction = expected[one.id]
+            assert one.detail["log_likelihoods"] == pytest.approx(likelihoods, abs=1e-3)
+            assert one.detail["prediction"] == prediction
+            assert one.values["correct"] == float(prediction == one.detail["answer"])
+    return {prediction for _, prediction in expected.values()}
+
+
+@pytest.fixture(scope="module")
+def models(f32: LLMSettings) -> dict[str, Any]:
+    return {way: opened(way, f32) for way in WAYS}
+
+
+@pytest.mark.parametrize("subject", ["astronomy", "conceptual_physics"])
+def test_small_mmlu(subject: str, models: dict[str, Any], hf: Any, mmlu: Path, tmp_path: Path) -> None:
+    agree(mmlu, subject, models, hf, tmp_path)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("subject", SLICE)
+def test_slice_of_published_mmlu(subject: str, models: dict[str, Any], hf: Any, tmp_path: Path) -> None:
+    letters = agree(PUBLISHED, subject, {way: models[way] for way in QUICK}, hf, tmp_path)
+    assert len(letters) > 1, "one letter for all would agree too easily"
+
+
+@pytest.mark.long
+@pytest.mark.shared_data
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_published_mmlu(subject: str, models: dict[str, Any], hf: Any, tmp_path: Path) -> None:
+    agree(PUBLISHED, subject, {way: models[way] for way in QUICK}, hf, tmp_path)
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def model(request: pytest.FixtureRequest, f32: LLMSettings) -> Any:
+    """In a context that is soon full."""
+    return opened(request.param, f32.model_copy(update={"context_tokens": SHORT}))
 
 
 def _requests(kind: str, *arguments: tuple[Any, ...]) -> list[Any]:
@@ -146,10 +189,12 @@ WRITTEN = (
 @pytest.fixture(scope="module")
 def expected(hf: Any) -> tuple[list[tuple[float, bool]], list[float], list[str]]:
     """What lm-eval's model says to `PAIRS`, `TEXTS` and `WRITTEN`, in a context as long as ours."""
-    hf._max_length = F32.context_tokens - 2
+    whole, hf._max_length = hf._max_length, SHORT - 2
     pairs = hf.loglikelihood(_requests("loglikelihood", *PAIRS), disable_tqdm=True)
     texts = hf.loglikelihood_rolling(_requests("loglikelihood_rolling", *TEXTS), disable_tqdm=True)
-    return pairs, texts, hf.generate_until(_requests("generate_until", *WRITTEN), disable_tqdm=True)
+    written = hf.generate_until(_requests("generate_until", *WRITTEN), disable_tqdm=True)
+    hf._max_length = whole
+    return pairs, texts, written
 
 
 def test_any_likelihood(model: Any, expected: Any) -> None:

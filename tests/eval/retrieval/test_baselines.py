@@ -18,11 +18,11 @@ from eval.retrieval.vectors import FILE, Vectors
 
 TIDES = " ".join(f"The moon raises the tide of day {n} in the ocean of the earth." for n in range(400))
 TEXTS = [
-    Text("long", f"A diary\n\n{TIDES} Yeast makes dough rise because it gives off gas."),
-    Text("lava", "Volcanoes\n\nMolten rock rises from the mantle and erupts as lava."),
-    Text("bees", "Bees\n\nHoney bees dance to tell where flowers are."),
-    Text("ice", "Ice flows slowly downhill under its own weight."),
-    Text("lava", "The same key at another source: a crater lake."),
+    Text(("web", "long"), f"A diary\n\n{TIDES} Yeast makes dough rise because it gives off gas."),
+    Text(("web", "lava"), "Volcanoes\n\nMolten rock rises from the mantle and erupts as lava."),
+    Text(("web", "bees"), "Bees\n\nHoney bees dance to tell where flowers are."),
+    Text(("web", "ice"), "Ice flows slowly downhill under its own weight."),
+    Text(("wiki", "lava"), "The same key at another source: a crater lake."),
 ]
 QUESTIONS = ["why does dough rise", "what raises the tide", "melted rock", "bees", "a lake in a crater"]
 
@@ -73,14 +73,14 @@ def test_a_baseline_ranks_by_the_best_chunk_of_its_own(
 ) -> None:
     system = {one.name: one for one in baselines(lambda: TEXTS, vectors)}[name]
     rank = system.open(silent)
-    chunks = [(one.key, chunk) for one in TEXTS for chunk in split(one.text)]
+    chunks = [(one.place, chunk) for one in TEXTS for chunk in split(one.text)]
     assert len(chunks) > len(TEXTS) + 1
     rows = model.encode([chunk for _, chunk in chunks])
     for question in QUESTIONS:
-        best: dict[str, float] = {}
-        for (key, _), score in zip(chunks, (rows @ model.encode([question])[0]).tolist(), strict=True):
-            best[key] = max(score, best.get(key, -1.0))
-        assert rank(question) == sorted(best, key=lambda key: -best[key])
+        best: dict[tuple[str, str], float] = {}
+        for (place, _), score in zip(chunks, (rows @ model.encode([question])[0]).tolist(), strict=True):
+            best[place] = max(score, best.get(place, -1.0))
+        assert rank(question) == sorted(best, key=lambda place: -best[place])
 
 
 def test_settings_say_what_a_baseline_is_made_of(vectors: Vectors) -> None:

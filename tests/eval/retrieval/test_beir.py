@@ -37,7 +37,8 @@ def test_an_index_made_again_follows_the_corpus(beir: Path, tmp_path: Path) -> N
         assert [one.key for one in first.documents] == ["d1", "d2", "d3", "d4", "d5", "d6"]
         assert first.documents[0].chunks > 1
         assert {one.source for one in first.documents} == {"small"}
-        assert [one.text[:40] for one in first.texts()][1] == "Volcanoes\n\nMolten rock rises from the ma"
+        second = first.texts()[1]
+        assert (second.place, second.text[:40]) == (("small", "d2"), "Volcanoes\n\nMolten rock rises from the ma")
     with indexed(beir, library, Settings(), silent) as again:
         assert (again.documents, again.library) == (first.documents, first.library)
     lines = (beir / "corpus.jsonl").read_text().splitlines(keepends=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from assistant.types import Access
 from eval.cli import commands
 from eval.runs.run import read_run
 from ingest import build_library
@@ -122,6 +124,76 @@ def test_a_library_is_measured_with_its_own_questions(library: Path, asked: Path
     assert "LlamaIndex and LangChain are left out, as was asked (--no-baselines)." in dev["notes"]
 
 
+def test_documents_of_two_sources_with_one_key_are_two(tmp_path: Path) -> None:
+    for name, text in {
+        "kitchen/page.md": "# Bread\n\nYeast makes dough rise because it gives off carbon dioxide.\n",
+        "garden/page.md": "# Bees\n\nHoney bees dance to tell where flowers are.\n",
+        "garden/ice.md": "# Glaciers\n\nIce flows slowly downhill under its own weight.\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    build_library([tmp_path / "kitchen", tmp_path / "garden"], tmp_path / "own")
+    asked = tmp_path / "asked.jsonl"
+    both = "Honey bees dance to flowers while yeast makes dough rise"
+    asked.write_text(
+        "".join(
+            json.dumps({"id": key, "question": both, "answers": ["so"], "answerable": True, "documents": documents})
+            + "\n"
+            for key, documents in {"page": ["page.md"], "ice": ["ice.md"], "all": ["ice.md", "page.md"]}.items()
+        )
+    )
+    said = report("--questions", asked, "--library", tmp_path / "own")
+    record = read_run(Path(said["folder"]))
+    for system in ("dense", "llama-index", "langchain"):
+        page, ice, every = record.results[system]
+        found = [(one["source"], one["key"]) for one in page.detail["passages"]]
+        assert sorted(found[:2]) == [("garden", "page.md"), ("kitchen", "page.md")]
+        assert found[2] == ("garden", "ice.md")
+        assert [one["title"] for one in ice.detail["passages"]] == [
+            {"kitchen": "Bread", "garden": "Bees"}[source] for source, _ in found[:2]
+        ] + ["Glaciers"]
+        assert (page.values["mrr"], page.values["recall_at_1"], page.values["ndcg_at_10"]) == (1, 1, 1)
+        assert (ice.detail["ranks"], ice.values["mrr"]) == ({"ice.md": 3}, pytest.approx(1 / 3))
+        assert every.detail["ranks"] == {"ice.md": 3, "page.md": 1}
+        assert (every.values["recall_at_1"], every.values["recall_at_5"]) == (0.5, 1)
+        ideal = 1 + 1 / math.log2(3)
+        assert every.values["ndcg_at_10"] == pytest.approx((1 + 1 / math.log2(4)) / ideal)
+
+
+def test_who_asks_decides_what_there_is_to_find(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/honey.md").write_text("# Honey\n\nThe honey of the bees is sold in June.\n")
+    build_library([tmp_path / "secret"], library, access=Access.of("board"))
+    asked = tmp_path / "asked.jsonl"
+    rows = [("bees", "web/bees.html"), ("honey", "honey.md")]
+    lines = [
+        json.dumps({"id": id_, "question": "honey of bees", "answers": ["so"], "answerable": True, "documents": [key]})
+        for id_, key in rows
+    ]
+    asked.write_text("\n".join(lines) + "\n")
+    refused = run("--questions", asked, "--library", library, "--as", "staff")
+    assert refused.exit_code == 2
+    assert "not for who asks (--as): 'honey.md'" in " ".join(refused.stderr.replace("│", " ").split())
+
+    record = read_run(Path(report("--questions", asked, "--library", library, "--as", "board")["folder"]))
+    assert record.about.groups == ("board", "everyone")
+    assert record.about.library
+    assert record.about.library["documents"] == 4
+    assert list(record.results) == EVERY
+    for bees, honey in record.results.values():
+        assert {"source": "secret", "key": "honey.md", "title": "Honey"} in bees.detail["passages"]
+        assert honey.detail["ranks"]["honey.md"] is not None
+        assert (bees.group, honey.group) == ("pages, html", "secret, markdown")
+
+    asked.write_text(lines[0] + "\n")
+    record = read_run(Path(report("--questions", asked, "--library", library)["folder"]))
+    assert record.about.groups == ("everyone",)
+    assert record.about.library
+    assert record.about.library["documents"] == 3
+    for (bees,) in record.results.values():
+        assert {one["source"] for one in bees.detail["passages"]} == {"pages"}
+
+
 def test_a_reranker_is_measured_where_there_is_one(
     library: Path, asked: Path, reranker_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +230,8 @@ def test_what_cannot_be_measured_is_bad_usage(beir: Path, tmp_path: Path, asked:
     build_library([tmp_path / "pages"], library)
     done = run("--questions", asked, "--library", library)
     assert done.exit_code == 2
-    assert "1 documents of the questions are not in the library: 'web/bees.html'" in " ".join(
-        done.stderr.replace("│", " ").split()
+    assert (
+        "1 documents of the questions are not in the library, or not for who asks (--as): 'web/bees.html'"
+        in " ".join(done.stderr.replace("│", " ").split())
     )
     assert not (tmp_path / "runs").exists()

@@ -35,11 +35,16 @@ def test_questions_become_queries() -> None:
         Query("4", "What is it? what is 4?", {"d": 1}, "", ("wiki",), ("html",)),
     ]
     assert [query.group for query in queries] == ["wiki, pdf", "several sources, pdf", "wiki, html"]
+    assert [query.wider for query in queries] == [
+        ("wiki, all kinds", "all sources, pdf"),
+        ("several sources, all kinds", "all sources, pdf"),
+        ("wiki, all kinds", "all sources, html"),
+    ]
     assert notes == ["1 unanswerable questions have nothing to find and are left out."]
     assert of_questions(asked[:1], DOCUMENTS)[1] == []
 
 
-def test_a_key_that_two_sources_have_is_one_document() -> None:
+def test_a_key_that_two_sources_have_is_one_thing_to_find() -> None:
     (query,), _ = of_questions([question("1", "a")], DOCUMENTS)
     assert (query.relevant, query.sources) == ({"a": 1}, ("wiki", "x"))
 
@@ -47,11 +52,11 @@ def test_a_key_that_two_sources_have_is_one_document() -> None:
 def test_questions_that_cannot_be_measured_are_refused() -> None:
     with pytest.raises(
         ValueError,
-        match=r"2 documents of the questions are not in the library: 'nowhere\.md' \(query '1'\), 'B' \(query '2'\)\. "
-        r"Its keys look like 'a', 'b', 'c', \.\.\.",
+        match=r"2 documents of the questions are not in the library, or not for who asks \(--as\): "
+        r"'nowhere\.md' \(query '1'\), 'B' \(query '2'\)\. Keys look like 'a', 'b', 'c', \.\.\.",
     ):
         of_questions([question("1", "b", "nowhere.md"), question("2", "B")], DOCUMENTS)
-    with pytest.raises(ValueError, match="It is empty"):
+    with pytest.raises(ValueError, match="It shows no document"):
         of_questions([question("1", "a")], [])
     with pytest.raises(ValueError, match=r"1 answerable questions name no document .*: 2\. Add 'documents'"):
         of_questions([question("1", "a"), Question("2", "what?", ("so",), (), True)], DOCUMENTS)
@@ -75,7 +80,7 @@ def test_judgements_become_queries() -> None:
 def test_judgements_that_cannot_be_measured_are_refused() -> None:
     with pytest.raises(ValueError, match="lacks 1 queries of split 'test', 'q9' first"):
         of_beir(TEXTS, [Judgement("q9", "a", 1)], "test", DOCUMENTS)
-    with pytest.raises(ValueError, match=r"1 documents of the qrels of split 'test' are not in the library: 'z'"):
+    with pytest.raises(ValueError, match=r"1 documents of the qrels of split 'test' are not in the library, .*: 'z'"):
         of_beir(TEXTS, [Judgement("q1", "z", 1)], "test", DOCUMENTS)
     with pytest.raises(ValueError, match="No query of the qrels of split 'test' has a relevant document"):
         of_beir(TEXTS, [Judgement("q1", "a", 0)], "test", DOCUMENTS)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from assistant.embed import Embedder
 
 
+EVERY = [("small", f"d{n}") for n in range(1, 7)]
+
+
 def silent(done: int, total: int, what: str) -> None:
     pass
 
@@ -50,13 +53,13 @@ def test_dense_ranking_equals_exhaustive_search(beir: Path, collection: Collecti
         for query, text in queries.items():
             best[query][document.key] = float((vectors @ embedder.embed_query(text)).max())
     for query, scores in best.items():
-        assert rank(queries[query]) == sorted(scores, key=lambda key: -scores[key])
+        assert rank(queries[query]) == [("small", key) for key in sorted(scores, key=lambda key: -scores[key])]
 
 
 def test_a_document_whose_chunks_come_first_does_not_hide_the_others(collection: Collection) -> None:
     """With one candidate at a time, `d1` alone has several chunks about tides."""
     rank = rankers(collection, SearchSettings(candidates=1, k=1))["dense"]
-    assert sorted(rank("tides")) == ["d1", "d2", "d3", "d4", "d5", "d6"]
+    assert sorted(rank("tides")) == EVERY
 
 
 def test_the_first_ranks_are_those_of_an_ordinary_search(beir: Path, collection: Collection) -> None:
@@ -64,7 +67,7 @@ def test_the_first_ranks_are_those_of_an_ordinary_search(beir: Path, collection:
     rank = rankers(collection, settings)
     for text in read_queries(beir).values():
         ordinary = search(collection.view, collection.embedder, text, settings)
-        first = list(dict.fromkeys(passage.key for passage in ordinary))
+        first = list(dict.fromkeys((passage.source, passage.key) for passage in ordinary))
         assert rank["fused"](text)[: len(first)] == first
 
 
@@ -72,12 +75,12 @@ def test_reranked_puts_first_what_the_reranker_prefers(collection: Collection, r
     assert list(rankers(collection, SearchSettings())) == ["fused", "lexical", "dense"]
     rank = rankers(collection, SearchSettings(reranker=str(reranker_folder)))
     assert list(rank) == ["reranked", "fused", "lexical", "dense"]
-    assert rank["fused"]("lava and melted rock")[0] == "d2"
+    assert rank["fused"]("lava and melted rock")[0] == ("small", "d2")
     found = rank["reranked"]("lava and melted rock")
-    assert found[0] == "d3"  # it was taught to prefer dough
-    assert sorted(found) == ["d1", "d2", "d3", "d4", "d5", "d6"]
+    assert found[0] == ("small", "d3")  # it was taught to prefer dough
+    assert sorted(found) == EVERY
     few = SearchSettings(reranker=str(reranker_folder), rerank=1)
-    assert rankers(collection, few)["reranked"]("lava and melted rock")[0] == "d2"
+    assert rankers(collection, few)["reranked"]("lava and melted rock")[0] == ("small", "d2")
 
 
 def test_settings_name_all_that_a_ranking_depends_on(collection: Collection, reranker_folder: Path) -> None:
@@ -91,6 +94,9 @@ def test_settings_name_all_that_a_ranking_depends_on(collection: Collection, rer
     assert said["reranked"] == said["fused"] | {reranker.name, reranker.fingerprint, "7"}
 
 
-@given(st.lists(st.sampled_from([f"d{n}" for n in range(200)]), max_size=600), st.integers(1, 300))
-def test_a_document_is_as_good_as_its_best_chunk(chunks: list[str], k: int) -> None:
+PLACES = st.tuples(st.sampled_from(["wiki", "web"]), st.sampled_from([f"d{n}" for n in range(100)]))
+
+
+@given(st.lists(PLACES, max_size=600), st.integers(1, 300))
+def test_a_document_is_as_good_as_its_best_chunk(chunks: list[tuple[str, str]], k: int) -> None:
     assert first_documents(lambda k: chunks[:k], k) == list(dict.fromkeys(chunks))[:DEPTH]

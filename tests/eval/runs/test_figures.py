@@ -74,6 +74,30 @@ def test_one_group_is_no_group(make_run: Callable[..., Record]) -> None:
     assert figures_of(make_run("run", {"extract": same}), METRICS).groups == {"extract": {}}
 
 
+def test_a_wider_group_of_several_groups_has_figures(make_run: Callable[..., Record]) -> None:
+    cells = ["wiki, pdf"] * 12 + ["wiki, html"] * 15 + ["talks, pdf"] * 11
+    asked = []
+    for one, cell in zip(results(1, 0.5), cells, strict=False):
+        source, kind = cell.split(", ")
+        asked.append(replace(one, group=cell, wider=(f"{source}, all kinds", f"all sources, {kind}")))
+    record = make_run("run", {"extract": asked})
+    assert list(record.results["extract"]) == asked
+    found = figures_of(record, METRICS).groups["extract"]
+    assert sorted(found) == ["all sources, pdf", "talks, pdf", "wiki, all kinds", "wiki, html", "wiki, pdf"]
+    of_wiki, of_pdf = asked[:27], asked[:12] + asked[27:]
+    for metric in (ACCURACY, CITED):
+        assert found["wiki, all kinds"][metric.name] == figure(metric, of_wiki, 0)
+        assert found["all sources, pdf"][metric.name] == figure(metric, of_pdf, 0)
+    accuracy = found["all sources, pdf"]["accuracy"]
+    assert isinstance(accuracy, Figure)
+    assert accuracy.value == pytest.approx(np.mean([one.values["right"] for one in of_pdf]))
+    one_source = [replace(one, wider=("wiki, all kinds", f"all sources, {one.group[6:]}")) for one in of_wiki]
+    assert sorted(figures_of(make_run("one", {"extract": one_source}), METRICS).groups["extract"]) == [
+        "wiki, html",
+        "wiki, pdf",
+    ]
+
+
 def test_figures_are_kept_until_something_changes(record: Record, make_run: Callable[..., Record]) -> None:
     found = figures_of(record, METRICS)
     file = record.folder / FILE

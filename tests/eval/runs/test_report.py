@@ -87,7 +87,7 @@ def record(make_run: MakeRun) -> Record:
         settings={EXTRACT: {"model": ATTACK}, "generate": {"model": LINK, "temperature": 0.0}},
         library={"generation": 4, "documents": 62},
         notes=[f"No LLM server: {ATTACK} {LINK}"],
-        groups=("higgs",),
+        groups=("everyone", "higgs"),
         seed=5,
     )
 
@@ -187,7 +187,13 @@ def test_what_was_measured_and_what_was_left_out(record: Record, html: str) -> N
     assert settings == {"model": [ATTACK, LINK], "temperature": ["", "0.0"]}
     text = (record.folder / "report.md").read_text()
     assert "No LLM server" in text
-    assert "Asked in the groups higgs" in text
+    assert "Asked in the groups higgs: " in text
+
+
+def test_what_everyone_may_read_is_nothing_to_warn_of(make_run: MakeRun) -> None:
+    public = make_run("public", {EXTRACT: results(1)}, groups=("everyone",))
+    write(public, METRICS)
+    assert "Asked in the groups" not in (public.folder / "report.md").read_text()
 
 
 def test_the_worst_questions_are_the_wrong_and_sure(record: Record, html: str) -> None:

@@ -177,6 +177,7 @@ def test_the_newest_run_comes_first(tmp_path: Path) -> None:
         ({"values": None}, "values is None"),
         ({"detail": None}, "detail is None"),
         ({"group": 3}, "group is 3"),
+        ({"wider": "all"}, "wider is 'all'"),
         ({"id": 3}, "id is 3"),
     ],
 )
