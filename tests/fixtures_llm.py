@@ -25,11 +25,14 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def llm_settings(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[LLMSettings]:
-    """Settings whose URL answers: vLLM, started for the session (25 to 200 s) and stopped after it, wholly."""
+    """Settings whose URL answers: vLLM, started for the session (25 to 200 s) and stopped after it, wholly.
+
+    In single precision, so that what it says can be compared with what is computed elsewhere.
+    """
     state = tmp_path_factory.mktemp("llm-state")
     before = os.environ.get("REFDESK_STATE")
     os.environ["REFDESK_STATE"] = str(state)
-    settings = LLMSettings(url=f"http://127.0.0.1:{free_port()}/v1", answer_seconds=300)
+    settings = LLMSettings(url=f"http://127.0.0.1:{free_port()}/v1", precision="f32", answer_seconds=300)
     try:
         with llm.serving(settings) as server:
             group = {pid for pid, process in running().items() if process.group == server.pid}

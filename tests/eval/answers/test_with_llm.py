@@ -86,7 +86,7 @@ def test_perplexity_is_that_of_the_prompt_that_was_used(
         values = of(record, system, "p").values
         expected, tokens = likelihood(chat(shown), "70 litres per second")
         assert values["answer_tokens"] == tokens
-        assert values["nats"] / tokens == pytest.approx(-expected / tokens, abs=0.05)  # the server computes in bf16
+        assert values["nats"] / tokens == pytest.approx(-expected / tokens, abs=1e-3)
         found = next(figure(metric, record.results[system]) for metric in METRICS if metric.name == "perplexity")
         assert isinstance(found, Figure)
         both = [one.values for one in record.results[system]]

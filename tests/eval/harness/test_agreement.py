@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assistant.llm import server, smollm2
+from assistant.llm import smollm2
 from assistant.settings import LLMSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -26,8 +25,6 @@ PUBLISHED = Path(__file__).parents[4] / "shared/data/mmlu"
 SUBJECTS = sorted(file.name.removesuffix("_val.csv") for file in PUBLISHED.glob("val/*_val.csv"))
 SLICE = ("global_facts", "management")
 """Subjects with short prompts, to which the model does not always give the same letter."""
-F32 = LLMSettings(precision="f32", context_tokens=4096)
-"""No prompt of MMLU is longer."""
 SHORT = 512
 QUICK = ("in process", "named tokens")
 WAYS = (*QUICK, "prompt")
@@ -78,18 +75,6 @@ def reference(hf: Any, data: Path, subject: str, folder: Path) -> RESULTS:
     return found
 
 
-@pytest.fixture(scope="module")
-def f32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLMSettings]:
-    """vLLM in f32, beside the session's in bf16, whose log-probabilities differ by up to 0.1."""
-    from fixtures_llm import free_port
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REFDESK_STATE", str(tmp_path_factory.mktemp("state")))
-        settings = F32.model_copy(update={"url": f"http://127.0.0.1:{free_port()}/v1", "answer_seconds": 300})
-        with server.serving(settings):
-            yield settings
-
-
 def opened(way: str, settings: LLMSettings) -> Any:
     """Our model, by one of the ways that it computes."""
     if way == "in process":
@@ -130,8 +115,9 @@ def agree(data: Path, subject: str, models: dict[str, Any], hf: Any, folder: Pat
 
 
 @pytest.fixture(scope="module")
-def models(f32: LLMSettings) -> dict[str, Any]:
-    return {way: opened(way, f32) for way in WAYS}
+def models(llm_settings: LLMSettings) -> dict[str, Any]:
+    assert llm_settings.precision == "f32"
+    return {way: opened(way, llm_settings) for way in WAYS}
 
 
 @pytest.mark.parametrize("subject", ["astronomy", "conceptual_physics"])
@@ -154,9 +140,9 @@ def test_published_mmlu(subject: str, models: dict[str, Any], hf: Any, tmp_path:
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def model(request: pytest.FixtureRequest, f32: LLMSettings) -> Any:
+def model(request: pytest.FixtureRequest, llm_settings: LLMSettings) -> Any:
     """In a context that is soon full."""
-    return opened(request.param, f32.model_copy(update={"context_tokens": SHORT}))
+    return opened(request.param, llm_settings.model_copy(update={"context_tokens": SHORT}))
 
 
 def _requests(kind: str, *arguments: tuple[Any, ...]) -> list[Any]:
