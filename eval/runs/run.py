@@ -200,12 +200,6 @@ def read_run(folder: Path) -> Record:
         ) from error
 
 
-def runs_in(folder: Path) -> list[Record]:
-    """The runs below a folder, newest first."""
-    found = [read_run(file.parent) for file in sorted(folder.glob(f"*/{FILE}"))]
-    return sorted(found, key=lambda record: record.created, reverse=True)
-
-
 def _header(folder: Path) -> dict[str, Any]:
     file = folder / FILE
     try:
