@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,6 @@ import typer
 from assistant.cli_options import AS_JSON
 
 if TYPE_CHECKING:
-    from eval.metric import Metric
     from eval.runs.compare import Change, RunChange, SystemChange
 
 commands = typer.Typer()
@@ -64,10 +62,10 @@ def compare(
         change = compare_runs(first, second, system or [], metrics)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--system") from error
-    print_json(asdict(change)) if as_json else print_change(change, metrics, name)
+    print_json(asdict(change)) if as_json else print_change(change, name)
 
 
-def print_change(change: RunChange, metrics: Sequence[Metric], name: str) -> None:
+def print_change(change: RunChange, name: str) -> None:
     """A comparison for people, with the questions that changed in the metric `name`."""
     from eval.runs.show import print_lines
     from eval.runs.wording import HOW_SURE
