@@ -143,23 +143,19 @@ def _text(answer: Answer) -> str | None:
     return answer.text if answer.answered else None
 
 
-def open_systems(names: Sequence[str], assistant: Assistant | None, settings: Settings, model: str) -> list[System]:
+def open_systems(names: Sequence[str], assistant: Assistant, settings: Settings, model: str) -> list[System]:
     """The systems of those names, in that order. `model` is the language model that the server at `settings.llm.url`
-    answers with; "extract" needs none, and "closed-book" no assistant. Raises ValueError for an unknown name."""
+    answers with; "extract" needs none. Raises ValueError for an unknown name."""
     llm = {**settings.llm.model_dump(include={"max_tokens", "precision", "temperature"}), **served(settings.llm, model)}
     shown = settings.llm.model_dump(include={"context_tokens", "evidence_tokens"})
-    reading = {
-        **(assistant.models if assistant else {}),
-        "search": settings.search.model_dump(),
-        "answer": settings.answer.model_dump(),
-    }
+    reading = {**assistant.models, "search": settings.search.model_dump(), "answer": settings.answer.model_dump()}
     found: list[System] = []
     for name in names:
         if name == "closed-book":
             found.append(ClosedBook(settings.llm, model, {"llm": llm, "prompt": CLOSED_BOOK}))
-        elif name == "extract" and assistant:
+        elif name == "extract":
             found.append(AssistantSystem(assistant, "extract", reading, settings.llm))
-        elif name == "generate" and assistant:
+        elif name == "generate":
             found.append(AssistantSystem(assistant, "generate", {**reading, "llm": llm | shown}, settings.llm))
         else:
             raise ValueError(f"There is no system {name!r}; there are: {', '.join(NAMES)}.")
