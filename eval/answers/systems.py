@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,12 +77,8 @@ class AssistantSystem:
     def ask(self, question: str) -> Reply:
         started = time.perf_counter()
         inquiry = self.assistant.inquire(question)
-        try:
-            *pieces, answer = inquiry.answer(self.mode)
-        except LLMSilent as error:
-            pieces, answer = [], quoted(inquiry, error)
+        pieces, answer = completed(inquiry, inquiry.answer(self.mode))
         seconds = time.perf_counter() - started
-        assert isinstance(answer, Answer)
         written = self.mode == "generate"
         return Reply(
             answer.text,
@@ -102,12 +98,7 @@ class AssistantSystem:
         """What it would have said if it had not been too unsure to try."""
         if self.mode == "extract":
             return inquiry.extracted()
-        try:
-            *_, answer = inquiry.generated()
-        except LLMSilent as error:
-            return quoted(inquiry, error)
-        assert isinstance(answer, Answer)
-        return answer
+        return completed(inquiry, inquiry.generated())[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +125,14 @@ class ClosedBook:
         return Reply(text, answered, drafted, None, "closed-book", (), (), notes, seconds, len(pieces), told)
 
 
-def quoted(inquiry: Inquiry, error: LLMSilent) -> Answer:
-    """What the assistant says where the language model says nothing."""
-    return inquiry.extracted(f"Extracted without a language model: {error}")
+def completed(inquiry: Inquiry, coming: Iterable[str | Answer]) -> tuple[list[str], Answer]:
+    """The pieces of the draft and the answer; where the language model says nothing, what the assistant says then."""
+    try:
+        *pieces, answer = coming
+    except LLMSilent as error:
+        return [], inquiry.extracted(f"Extracted without a language model: {error}")
+    assert isinstance(answer, Answer)
+    return list(map(str, pieces)), answer
 
 
 def _text(answer: Answer) -> str | None:
