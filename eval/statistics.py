@@ -91,7 +91,7 @@ def figure(metric: Metric, results: Sequence[Result], seed: int = 0) -> Figure |
     n, value = len(counted), float(drawn.statistic(drawn.rows[None])[0])
     if np.isnan(value):
         return Undefined(metric.name, f"it has no value over these {n} {metric.over}")
-    if why := _no_interval(metric, counted):
+    if why := _impossible(metric, drawn.rows, [value]) or _no_interval(metric, counted):
         return Undefined(metric.name, why)
     low, high = _interval(metric, drawn, value, seed)
     return Figure(metric.name, value, low, high, n, metric.over)
@@ -113,7 +113,8 @@ def compare(metric: Metric, before: Sequence[Result], after: Sequence[Result], s
     values = [float(one.statistic(one.rows[None])[0]) for one in (first, second)]
     if np.isnan(values).any():
         return Undefined(metric.name, f"it has no value over these {len(pairs)} {metric.over} in one of the runs")
-    if why := _no_interval(metric, [pair[0] for pair in pairs]):
+    sides = np.concatenate([first.rows, second.rows])
+    if why := _impossible(metric, sides, values) or _no_interval(metric, [pair[0] for pair in pairs]):
         return Undefined(metric.name, why)
     columns, difference = len(metric.columns), values[1] - values[0]
 
@@ -180,6 +181,14 @@ def _mean_of_means(strata: Indices) -> Statistic:
             return means.sum(-1) / (counts > 0).sum(-1)  # type: ignore[no-any-return]
 
     return statistic
+
+
+def _impossible(metric: Metric, rows: Floats, values: Sequence[float]) -> str:
+    """Which value lies where the metric cannot be, such as a share in per cent; empty where none does."""
+    least, most = metric.bounds or (-np.inf, np.inf)
+    seen = np.append(rows.ravel() if metric.statistic is mean else [], values)
+    wrong = seen[(seen < least - _ALIKE) | (seen > most + _ALIKE) | np.isinf(seen)]
+    return f"{wrong[0]:g} cannot be: it lies between {least:g} and {most:g}" if wrong.size else ""
 
 
 def _no_interval(metric: Metric, results: Sequence[Result]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
@@ -20,6 +21,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # A developer's own settings must not change what a test sees; a test that needs one sets it itself.
 for _name in [name for name in os.environ if name.startswith("REFDESK_") and "__" in name]:
     del os.environ[_name]
+# No test hangs on how fast a machine is.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

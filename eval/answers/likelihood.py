@@ -31,8 +31,7 @@ def answer_likelihood(model: ServedModel, told: Sequence[dict[str, str]], answer
     # Not by `loglikelihood`, which counts blanks at the end of a prompt, such as a template's last line break, as said.
     context, whole = model.tok_encode(prompt), model.tok_encode(prompt + answer)
     said = whole[len(context) :]
-    ((likelihood, _),) = model._loglikelihood_tokens([(None, context, said)])
-    return {"nats": -likelihood, "answer_tokens": float(len(said))}
+    return {"nats": -model.log_likelihood(context, said), "answer_tokens": float(len(said))}
 
 
 def log_likelihoods(model: ServedModel, pairs: Sequence[tuple[str, str]]) -> list[float]:

@@ -119,7 +119,7 @@ def _answers(
     system: str, batch: Sequence[Study], assistant: Assistant, model: ServedModel | None, k: int
 ) -> Iterator[Result]:
     if system == ALWAYS_YES:
-        yield from (_result(study, (1.0, 0.0, 0.0), None, (), 0.0) for study in batch)
+        yield from (_result(study, (1.0, 0.0, 0.0), None, None, 0.0) for study in batch)
     elif system == EXTRACT:
         yield from (_quoted(study, assistant) for study in batch)
     else:
@@ -174,7 +174,7 @@ def _result(
     if likelihoods:
         values |= {"confidence": probabilities[given], "correct": float(given == right)}
         detail["log_likelihoods"] = dict(zip(DECISIONS, likelihoods, strict=True))
-    if passages:
+    if passages is not None:
         values["own_abstract"] = float(any(one.key == study.id for one in passages))
     return Result(study.id, study.decision, values, detail)
 
@@ -184,7 +184,8 @@ def _quoted(study: Study, assistant: Assistant) -> Result:
     answer = assistant.ask(study.question, mode="extract")
     seconds = time.perf_counter() - started
     values = {"seconds": seconds, "own_abstract": float(any(one.key == study.id for one in answer.passages))}
-    return Result(study.id, study.decision, values, _detail(study, answer.text, answer.passages))
+    said = answer.text if answer.answered else ""
+    return Result(study.id, study.decision, values, _detail(study, said, answer.passages))
 
 
 def _detail(study: Study, answer: str, passages: Sequence[Passage]) -> dict[str, Any]:

@@ -55,7 +55,10 @@ def _study(id_: str, row: Any, where: str) -> Study:
 
 
 def index_abstracts(studies: Sequence[Study], folder: Path, settings: Settings, progress: Progress) -> Assistant:
-    """The assistant for a library of the abstracts, one document each, keyed by PubMed's number."""
+    """The assistant for a library of the abstracts, one document each, keyed by PubMed's number.
+
+    Raises ValueError for a library that holds other documents: they would be searched, too.
+    """
     from assistant import Assistant
     from assistant.embed import open_embedder
     from assistant.library import Library
@@ -63,6 +66,9 @@ def index_abstracts(studies: Sequence[Study], folder: Path, settings: Settings, 
 
     embedder = open_embedder(settings.embedder, Library.fingerprint_at(folder))
     library = Library.open_or_create(folder, embedder)
+    with library.view() as view:
+        if others := [one.key for one in view.summaries() if one.kind != SOURCE]:
+            raise ValueError(f"{folder} holds other documents, such as {others[0]!r}. Name another folder.")
     index([_document(study) for study in studies], SOURCE, SOURCE, library, embedder, progress)
     return Assistant(Library.open(folder), embedder, settings)
 

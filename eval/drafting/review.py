@@ -6,14 +6,16 @@ It is TOML, since drafts are read and edited by people: a block a question, long
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from assistant.types import EVERYONE
 from eval.questions import read_questions
 
 if TYPE_CHECKING:
@@ -50,10 +52,13 @@ def write_review(file: Path, drafts: Iterable[Draft], made: Mapping[str, Any]) -
         + "\n[made]\n"
         + "".join(_line(*one) for one in made.items())
     )
-    with file.open("x", encoding="utf-8") as opened:
-        if set(made["groups"]) != {"everyone"}:
-            file.chmod(0o600)
+    with _created(file, 0o666 if set(made["groups"]) == {EVERYONE} else 0o600) as opened:
         opened.write("\n".join([head, *map(_block, drafts)]))
+
+
+def _created(file: Path, mode: int) -> TextIO:
+    """A new file, which never has been open to more people than `mode` says."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8")
 
 
 def _block(draft: Draft) -> str:
@@ -102,6 +107,8 @@ def _escaped(text: str) -> str:
 def accept(file: Path, out: Path) -> tuple[int, int]:
     """Writes the drafts that were kept as a question file, and returns how many were kept and how many dropped.
 
+    Answers quote documents: the question file is open to no more people than the reviewed one.
+
     Raises ValueError, and writes nothing, where a draft has not been reviewed, a block is not as it should be, `out`
     exists or nothing was kept; the message names the lines of `file`.
     """
@@ -114,7 +121,7 @@ def accept(file: Path, out: Path) -> tuple[int, int]:
         raise ValueError(f"{file} is not TOML any more: {error}.") from error
     drafts = content.get("draft", [])
     lines = [number for number, line in enumerate(text.split("\n"), start=1) if _BLOCK.match(line)]
-    if not drafts or len(lines) != len(drafts):
+    if not isinstance(drafts, list) or not drafts or len(lines) != len(drafts):
         raise ValueError(f"{file} is no file of draft questions: it must hold blocks [[draft]].")
     decided = [(line, draft, draft.get("review")) for line, draft in zip(lines, drafts, strict=True)]
     if undecided := [line for line, _, review in decided if review not in DECIDED]:
@@ -127,7 +134,8 @@ def accept(file: Path, out: Path) -> tuple[int, int]:
     if not kept:
         raise ValueError(f"{file}: every draft is dropped, so there is no question to write.")
     _require_questions(file, kept)
-    out.write_text("".join(f"{row}\n" for row in kept.values()), encoding="utf-8")
+    with _created(out, file.stat().st_mode & 0o666) as opened:
+        opened.write("".join(f"{row}\n" for row in kept.values()))
     return len(kept), len(drafts) - len(kept)
 
 

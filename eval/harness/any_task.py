@@ -42,6 +42,16 @@ class NamedTasks:
         self.data = Data(name, content_hash(self._contents), len(self._contents))
 
     @property
+    def drawn(self) -> bool:
+        """Whether what is written is drawn at random, so that it is another time by time."""
+        asked = [one for of_task in self._requests.values() for same in of_task.values() for one in same]
+        return any(
+            one.args[1].get("do_sample") or one.args[1].get("temperature")
+            for one in asked
+            if one.request_type == "generate_until"
+        )
+
+    @property
     def metrics(self) -> dict[str, str]:
         """Name -> `higher` or `lower`, whichever is better. Where a task reads replies in several ways: `name, way`."""
         found: dict[str, str] = {}

@@ -39,7 +39,10 @@ def mmlu(
         bool, typer.Option("--in-process", help="Load the model here instead of asking the LLM server.")
     ] = False,
     adapter: Annotated[
-        str | None, typer.Option(help="A LoRA adapter: its folder with --in-process, else its name at the server.")
+        str | None,
+        typer.Option(
+            help="A LoRA adapter: its folder with --in-process, else its name at the server, a name for each training."
+        ),
     ] = None,
     out: OUT = None,
     as_json: AS_JSON = False,
@@ -57,6 +60,10 @@ def mmlu(
 
     if (data is None) == (task is None):
         raise typer.BadParameter("Give either DATA or --task.")
+    if task is not None and (split or config):
+        raise typer.BadParameter("--split and --config choose from DATA; a task says itself.", param_hint="--task")
+    if groups and library is None:
+        raise typer.BadParameter("who asks matters to a --library only, and none is named", param_hint="--as")
     settings = load()
     held = People(settings.people).named(comma_separated(groups))
     measured = Measured(library, held, passage_tokens, in_process, adapter)

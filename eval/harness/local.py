@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import normalize_gen_kwargs
 from transformers import DynamicCache
 from transformers.utils import logging
 
@@ -61,6 +62,10 @@ class LocalModel(HFLM):  # type: ignore[misc]
         return super().loglikelihood(requests, disable_tqdm=True)  # type: ignore[no-any-return]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = True) -> list[str]:
+        for prompt, given in (request.args for request in requests):
+            most = normalize_gen_kwargs(given, self.max_gen_toks)["max_gen_toks"]
+            if len(self.tok_encode(prompt)) > writing_room(self.max_length, most):
+                self.cut.add(prompt)
         return super().generate_until(requests, disable_tqdm=True)  # type: ignore[no-any-return]
 
     def _loglikelihood_tokens(
@@ -103,6 +108,16 @@ class LocalModel(HFLM):  # type: ignore[misc]
         written = super()._model_generate(context, max_length, stop, past_key_values=self._cache, **asked)
         self._cached = written[0].tolist()[: self._cache.get_seq_length()]
         return written  # type: ignore[no-any-return]
+
+
+def writing_room(context: int, most: int) -> int:
+    """Most tokens of a prompt after which `most` are written. Raises ValueError where none are left for it."""
+    if context <= most:
+        raise ValueError(
+            f"The task has up to {most} tokens written, but the model's context has only {context} tokens: raise "
+            "REFDESK_LLM__CONTEXT_TOKENS."
+        )
+    return context - most
 
 
 def room(settings: LLMSettings) -> int:

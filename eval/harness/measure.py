@@ -70,7 +70,8 @@ def measure_task(
 ) -> Record:
     """The run of a task of lm-evaluation-harness, finished. Raises as `measure_choices` does."""
     named = NamedTasks(name, named_tasks(name, shots))
-    return _run("task", named.data, {"metrics": named.metrics}, measured, settings, progress, out, named.evaluate)
+    asked = {"metrics": named.metrics}
+    return _run("task", named.data, asked, measured, settings, progress, out, named.evaluate, cached=not named.drawn)
 
 
 def _run(
@@ -82,6 +83,8 @@ def _run(
     progress: Progress,
     out: Path | None,
     evaluate: Evaluate,
+    *,
+    cached: bool = True,
 ) -> Record:
     from assistant import Assistant
 
@@ -92,6 +95,6 @@ def _run(
         kind, data, described, library=library_of(assistant) if assistant else None, groups=measured.groups
     )
     folder = out or run_folder(Path(settings.eval.runs), about)
-    with begin(folder, about) as run:
+    with begin(folder, about, cached=cached) as run:
         evaluate(models, run, progress)
         return run.finish()

@@ -16,7 +16,7 @@ from assistant.llm.completions import complete
 from assistant.llm.generate import probe
 from assistant.llm.vllm import place
 from assistant.settings import LLMSettings
-from eval.harness.local import room
+from eval.harness.local import room, writing_room
 
 _BATCH_TOKENS = 8_192
 """Of the prompts in one request: a CPU needs up to a minute for them."""
@@ -47,7 +47,7 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
 
         super().__init__()
         served = probe(settings)
-        self.model = adapter or served
+        self.base, self.model = served, adapter or served
         self.max_length = room(settings)
         self.max_gen_toks = 256
         self.cut: set[str] = set()
@@ -107,6 +107,10 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         return super().loglikelihood(requests, disable_tqdm=True)  # type: ignore[no-any-return]
+
+    def log_likelihood(self, context: list[int], said: list[int]) -> float:
+        """Of the tokens `said` after those of `context`, in nats. Raises LLMError."""
+        return self._loglikelihood_tokens([(None, context, said)])[0][0]
 
     def _loglikelihood_tokens(
         self, requests: list[_Request], disable_tqdm: bool = True, **_: Any
@@ -192,6 +196,13 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
             found.append(sum(likelihood for likelihood, _ in scored))
         return found
 
+    def _beginning_lost(self, prompt: str, most: int) -> list[int]:
+        """The prompt's last tokens, after which `most` have room. Raises ValueError where they alone have none."""
+        tokens, fitting = self.tok_encode(prompt), writing_room(self.max_length, most)
+        if len(tokens) > fitting:
+            self.cut.add(prompt)
+        return tokens[-fitting:]
+
     def generate_until(self, requests: list[Any], disable_tqdm: bool = True) -> list[str]:
         alike: dict[str, list[int]] = defaultdict(list)
         for n, request in enumerate(requests):
@@ -200,7 +211,7 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
         for same in alike.values():
             asked = normalize_gen_kwargs(requests[same[0]].args[1], self.max_gen_toks)
             until, most = asked["until"], asked["max_gen_toks"]
-            tokens = [(self.tok_encode(requests[n].args[0])[-(self.max_length - most) :], n) for n in same]
+            tokens = [(self._beginning_lost(requests[n].args[0], most), n) for n in same]
             for batch in _batches(sorted(tokens), lambda one: len(one[0])):
                 prompts = [prompt for prompt, _ in batch]
                 temperature = asked.get("temperature", 0.0)

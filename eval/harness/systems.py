@@ -38,7 +38,7 @@ def open_model(settings: LLMSettings, in_process: bool, adapter: str | None) -> 
     from eval.harness.served import ServedModel
 
     model = ServedModel(settings, adapter)
-    return model, {**about, **served(settings, model.model), "way": model.way}
+    return model, {**about, **served(settings, model.base), "way": model.way}
 
 
 def systems(

@@ -10,7 +10,6 @@ however many metrics are asked for. A gate that cannot tell does not pass: it ra
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -102,11 +101,6 @@ def _require_whole(*records: Record) -> None:
                 f"{done}. Run the evaluation again: it goes on where it stopped."
             )
         for name, results in record.results.items():
-            if twice := [id_ for id_, times in Counter(one.id for one in results).items() if times > 1]:
-                raise RunError(
-                    f"{record.folder} has more than one result of {name} for {twice[0]!r}. Run the evaluation again, "
-                    "into a new folder."
-                )
             if len(results) != (asked := record.about.data.questions):
                 raise RunError(
                     f"{record.folder} has {len(results)} results of {name}, but {asked} questions were asked. Run the "
@@ -131,12 +125,6 @@ def _comparison(metric: Metric, changed: MetricChange, metrics: int) -> Comparis
     if isinstance(found, Undefined):
         raise RunError(
             f"Nothing can be told of {metric.name}: {found.why}. Judge another metric, or ask other questions."
-        )
-    least, most = metric.bounds or (-math.inf, math.inf)
-    if not all(math.isfinite(one) and least <= one <= most for one in (found.before, found.after)):
-        raise RunError(
-            f"Nothing can be told of {metric.name}: {found.before:g} before and {found.after:g} after cannot be. Run "
-            "the evaluations again, into new folders."
         )
     if found.n < (needed := _needed(metrics)):
         raise RunError(

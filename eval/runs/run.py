@@ -189,6 +189,8 @@ def read_run(folder: Path) -> Record:
         _require_kinds("about.", fields, _ABOUT)
         _require_kinds("about.data.", fields["data"], {"name": str, "sha256": str, "questions": int})
         _require_kinds("about.systems.", fields["systems"], dict.fromkeys(fields["systems"], dict))
+        if not fields["systems"]:
+            raise TypeError("about.systems is empty")
         data = {**fields, "data": Data(**fields["data"]), "groups": tuple(fields["groups"])}
         about = About(**data)
         notes = tuple(map(str, header["notes"]))
@@ -235,9 +237,14 @@ def _results(folder: Path, system: str) -> Iterator[Result]:
         lines = file.read_text(encoding="utf-8").split("\n")[:-1]
     except UnicodeDecodeError as error:
         raise RunError(f"{file} is damaged ({error}). Run the evaluation again, into a new folder.") from error
+    seen: set[str] = set()
     for number, line in enumerate(lines, start=1):
         try:
-            yield _result(json.loads(line))
+            result = _result(json.loads(line))
+            if result.id in seen:
+                raise ValueError(f"it is a second one of {result.id!r}")
+            seen.add(result.id)
+            yield result
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"{file}, line {number} is no result ({error}). Remove the line, or the run.") from error
 

@@ -33,7 +33,7 @@ def blank(browser: Any) -> Any:
     page.close()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=TEXT, data=st.data())
 def test_text_and_mark_are_exact(blank: Any, lines: list[str], data: st.DataObject) -> None:
     text = "\n".join(lines)

@@ -92,6 +92,15 @@ def test_what_is_not_defined_is_refused() -> None:
     assert isinstance(compare(TIME, many([1]), many([2])), Undefined)
 
 
+def test_what_cannot_be_is_refused() -> None:
+    """Such as a share in per cent."""
+    assert figure(F1, many([0.5, 60, 0.7])) == Undefined("f1", "60 cannot be: it lies between 0 and 1")
+    assert figure(CITED, [result(1, 5, 4), result(2, 4, 4)]) == Undefined(
+        "citations", "1.125 cannot be: it lies between 0 and 1"
+    )
+    assert compare(F1, many([1, 0]), many([-0.1, 0])) == Undefined("f1", "-0.1 cannot be: it lies between 0 and 1")
+
+
 def test_two_results_of_a_question_are_refused() -> None:
     twice = [result("q1", 1), result("q2", 0), result("q1", 0)]
     with pytest.raises(ValueError, match="two results of question 'q1'"):
@@ -104,7 +113,7 @@ VALUES = st.lists(st.floats(0, 1).map(lambda x: round(x, 3)), min_size=2, max_si
 GROUPED = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1)), min_size=1, max_size=20)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(VALUES, st.randoms())
 def test_order_is_irrelevant_and_bounds_hold(values: list[float], order: random.Random) -> None:
     before, after = many(values), many(values[::-1])
@@ -120,7 +129,7 @@ def test_order_is_irrelevant_and_bounds_hold(values: list[float], order: random.
     assert 0 < two.p_differs <= 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(GROUPED, st.randoms())
 def test_order_is_irrelevant_to_macro_averages(grouped: list[tuple[str, float]], order: random.Random) -> None:
     rows = [result(i, x, group=group) for i, (group, x) in enumerate([*grouped, *grouped])]
@@ -131,7 +140,7 @@ def test_order_is_irrelevant_to_macro_averages(grouped: list[tuple[str, float]],
     assert 0 <= one.low <= one.high <= 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(VALUES, VALUES, st.sampled_from([F1, TIME]))
 def test_runs_exchanged_are_the_same_with_the_other_sign(left: list[float], right: list[float], metric: Metric) -> None:
     n = min(len(left), len(right))
@@ -146,7 +155,7 @@ def test_runs_exchanged_are_the_same_with_the_other_sign(left: list[float], righ
     assert smaller == pytest.approx(there.p_differs / 2, abs=4 * (0.25 / PERMUTATIONS) ** 0.5) or smaller > 0.45
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(VALUES, st.floats(0.1, 1000), st.floats(-1000, 1000))
 def test_other_units_change_nothing(values: list[float], factor: float, shift: float) -> None:
     seconds = found(figure(TIME, many(values)))

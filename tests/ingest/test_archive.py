@@ -282,7 +282,7 @@ def test_a_tar_with_a_damaged_header_is_not_half_read(room: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_flipped_bytes_raise_one_error(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     pack = data.draw(st.sampled_from([tar_of, zip_of, lambda files: gzip.compress(tar_of(files))]))
     packed = bytearray(pack(PAPER))

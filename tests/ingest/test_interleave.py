@@ -13,7 +13,7 @@ from assistant.errors import SourceError
 from ingest.sync.interleave import interleave
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.integers(), max_size=300)), st.integers(1, 4))
 def test_every_value_comes_once_and_in_its_own_order(values: dict[str, list[int]], most: int) -> None:
     found: dict[str, list[object]] = {name: [] for name in values}

@@ -174,7 +174,7 @@ ROWS = st.sampled_from(["| a | b |", "|---|---|", "| a longer cell of several wo
 MARKDOWN = st.lists(PARTS | ROWS, max_size=40).map("\n".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @example("# Head\n" * 6 + "## Sub head\n漢字かな。カナ", "", 24)
 @given(MARKDOWN, st.sampled_from(["", "A title"]), st.integers(24, 80))
 def test_nothing_is_lost_repeated_or_too_long(text: str, title: str, max_tokens: int) -> None:
@@ -182,7 +182,7 @@ def test_nothing_is_lost_repeated_or_too_long(text: str, title: str, max_tokens:
     require_invariants(whole, split(whole, token_starts, max_tokens), max_tokens)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200), st.integers(16, 40))
 def test_any_characters_keep_the_invariants(text: str, max_tokens: int) -> None:
     whole = Document("s", "k", "1", "", "", "text", text, sections_of(text))
@@ -190,7 +190,7 @@ def test_any_characters_keep_the_invariants(text: str, max_tokens: int) -> None:
         require_invariants(whole, split(whole, token_starts, max_tokens), max_tokens)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MARKDOWN, st.integers(30, 80))
 def test_rows_and_equations_that_fit_are_whole(text: str, max_tokens: int) -> None:
     whole = document(text)
@@ -204,7 +204,7 @@ def test_rows_and_equations_that_fit_are_whole(text: str, max_tokens: int) -> No
                     assert any(unit.strip() in chunk.text for chunk in chunks)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(MARKDOWN)
 def test_splitting_again_changes_nothing(text: str) -> None:
     whole = document(text)

@@ -148,7 +148,7 @@ def test_without_passages_nothing_is_said() -> None:
 WORDS = "AtmoRep was not trained on ERA5 GFS 3.5 billion [1] [2] [9] . | 1M wiki pages * - ? $ GPT-4 86.4 2024"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.one_of(st.sampled_from([*WORDS.split(), "\n"]), st.text(max_size=6)), max_size=25).map(" ".join))
 def test_nothing_unchecked_appears_whatever_the_draft(draft: str) -> None:
     outcome = checked(draft)

@@ -77,7 +77,7 @@ def test_exactly_max_tokens_count(embedder: Embedder) -> None:
 WORDS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_token_starts_ascend_and_agree_with_the_tokenizer(embedder: Embedder, reference: Any, text: str) -> None:
     starts = list(embedder.token_starts(text))
@@ -86,7 +86,7 @@ def test_token_starts_ascend_and_agree_with_the_tokenizer(embedder: Embedder, re
     assert len(starts) == len(reference.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(WORDS, min_size=1), st.integers(1, 300))
 def test_token_starts_of_a_long_text_are_those_of_the_whole(
     embedder: Embedder, reference: Any, words: list[str], times: int

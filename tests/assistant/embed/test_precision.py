@@ -87,7 +87,7 @@ some_text = st.lists(st.sampled_from(WORDS), max_size=320).map(" ".join)
 def test_a_vector_does_not_depend_on_its_batch(embedders: dict[Precision, Embedder], precision: Precision) -> None:
     embedder = embedders[precision]
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(st.lists(some_text, min_size=1, max_size=24), st.randoms(use_true_random=False))
     def check(texts: list[str], order: object) -> None:
         together = embedder.embed_passages(texts)

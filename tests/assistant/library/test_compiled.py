@@ -82,7 +82,7 @@ def test_a_damaged_file_of_machine_code_is_not_needed(tmp_path: Path, suffix: st
     assert "cannot be kept or read back, so each process compiles it anew" in errors
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(ROWS, min_size=1, max_size=5),
     st.lists(st.sampled_from([0.05, 0.4, 0.95]), max_size=2),
@@ -160,7 +160,7 @@ def _row(shelf: int, document: int, words: NDArray[np.uint64]) -> NewRow:
     return NewRow(shelf, document, 0, document, text, words, np.ones(len(words), np.int64), vector)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=200).map(sorted), st.data())
 def test_locate_finds_each_word_where_it_stands(word: list[int], data: st.DataObject) -> None:
     start = np.cumsum([0, *(n % 7 + 1 for n in range(len(word)))])

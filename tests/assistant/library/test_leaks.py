@@ -131,7 +131,7 @@ def nothing_comes_out(drawn: list[Any], callers: list[frozenset[str]], questions
 CASES = (DOCUMENTS, st.lists(CALLERS, min_size=1, max_size=4), st.lists(QUESTIONS, min_size=1, max_size=3))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(*CASES)
 def test_nothing_unreadable_comes_out(drawn: list[Any], callers: list[frozenset[str]], questions: list[str]) -> None:
     nothing_comes_out(drawn, callers, questions)
@@ -141,7 +141,7 @@ def test_nothing_unreadable_comes_out(drawn: list[Any], callers: list[frozenset[
 def test_nothing_unreadable_comes_out_in_a_million_checks() -> None:
     checks = 0
 
-    @settings(max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=3_000, suppress_health_check=list(HealthCheck))
     @given(*CASES)
     def run(drawn: list[Any], callers: list[frozenset[str]], questions: list[str]) -> None:
         nonlocal checks
@@ -158,7 +158,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(DOCUMENTS, CHANGES, CALLERS, st.lists(QUESTIONS, min_size=1, max_size=3))
 def test_unreadable_changes_leave_every_bit(
     drawn: list[Any], changes: list[Any], caller: frozenset[str], questions: list[str]

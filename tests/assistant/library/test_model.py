@@ -153,7 +153,7 @@ def assert_exhaustive(view: View, state: dict[int, Any], groups: tuple[str, ...]
     assert [hit.score for hit in view.search_dense(wanted, 7)] == pytest.approx(cosines[:7], abs=2e-3)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(st.lists(RUNS, min_size=1, max_size=6), st.lists(TEXTS, min_size=2, max_size=2))
 def test_any_history_gives_the_library_of_a_fresh_build(runs: list[Any], queries: list[str]) -> None:
     with TemporaryDirectory() as folder:

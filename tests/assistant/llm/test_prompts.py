@@ -56,7 +56,7 @@ def test_a_question_that_is_too_long_is_refused() -> None:
         messages("why " * 2249 + "why?", shown, [], LLMSettings(context_tokens=1024))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.text(max_size=400), min_size=1, max_size=6),
     st.integers(min_value=512, max_value=1500),

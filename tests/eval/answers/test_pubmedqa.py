@@ -8,12 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lm_eval.tasks.pubmedqa.preprocess_pubmedqa import doc_to_text
 from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
+from assistant import Assistant
 from assistant.errors import LLMUnavailable
 from assistant.llm import smollm2
 from eval.answers.pubmedqa import METRICS, probabilities_of, prompt
@@ -21,6 +22,7 @@ from eval.answers.studies import index_abstracts, read_studies
 from eval.cli import commands
 from eval.runs.run import read_run
 from eval.statistics import Figure, Undefined, figure
+from ingest import build_library
 
 PUBLISHED = Path(__file__).parents[4] / "shared/data/pubmedqa/pqal_500.json"
 ROWS: dict[str, dict[str, Any]] = {
@@ -59,7 +61,6 @@ def test_probabilities_by_hand() -> None:
     assert probabilities_of([math.log(0.2), math.log(0.1), math.log(0.1)]) == pytest.approx((0.5, 0.25, 0.25))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e4, 0), min_size=3, max_size=3))
 def test_probabilities_sum_to_one_in_the_same_order(likelihoods: list[float]) -> None:
     found = probabilities_of(likelihoods)
@@ -145,6 +146,17 @@ def test_abstracts_are_indexed_and_follow_the_file(file: Path, tmp_path: Path) -
     fewer = index_abstracts(studies[1:], tmp_path / "library", Settings(), lambda done, total, what: None)
     assert [one.key for one in fewer.documents()] == ["12", "13"]
     assert fewer.status().generation > generation
+
+
+def test_other_documents_are_not_searched_with_them(file: Path, tmp_path: Path) -> None:
+    from assistant.settings import Settings
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/pump.md").write_text("# The pump\n\nIt leaks.\n")
+    build_library([tmp_path / "docs"], tmp_path / "library")
+    with pytest.raises(ValueError, match=r"holds other documents, such as 'pump\.md'"):
+        index_abstracts(read_studies(file), tmp_path / "library", Settings(), lambda done, total, what: None)
+    assert [one.key for one in Assistant.open(tmp_path / "library").documents()] == ["pump.md"]
 
 
 def test_without_a_model_two_systems_are_left(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

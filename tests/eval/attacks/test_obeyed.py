@@ -8,7 +8,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.attacks.bipia import TASKS, Attack, read_attacks
@@ -128,7 +128,6 @@ def test_what_the_library_holds_itself_is_no_obedience() -> None:
     assert not spanish(text, f"{KNOWN} {text}")
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["captain", "boreas", "kovac", "masts", "anchor", "two", "the"]), min_size=4, max_size=12)
 )

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.attacks.bipia import TASKS, Attack, Context, read_attacks, read_contexts
@@ -21,7 +21,6 @@ CONTEXTS = [
 MOST = 3 * 5 * 12
 
 
-@settings(deadline=None)
 @given(st.integers(1, MOST), st.integers(0, 5))
 def test_pairs_come_once_and_everything_takes_turns(n: int, seed: int) -> None:
     cases = draw(CONTEXTS, BY_TASK, n, seed)

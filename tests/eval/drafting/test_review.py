@@ -126,6 +126,9 @@ def test_the_file_says_for_whom_it_was_made(tmp_path: Path, review: Path) -> Non
     write_review(file, [LAMPS], MADE | {"groups": ["board", "everyone"]})
     assert "may read, and is for nobody else: board, everyone\n" in file.read_text("utf-8")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    decide(file, "keep")
+    accept(file, tmp_path / "secret.jsonl")
+    assert stat.S_IMODE((tmp_path / "secret.jsonl").stat().st_mode) == 0o600
 
 
 TEXT = st.text(

@@ -142,6 +142,29 @@ def test_servers_that_cannot_score(server: Any) -> None:
             model.loglikelihood([Instance("loglikelihood", {}, ("Why", " not"), 0, ("t", 0, 1))])
 
 
+def test_what_leaves_no_room_for_the_reply_is_cut_or_refused(server: Any) -> None:
+    from lm_eval.api.instance import Instance
+
+    from eval.harness.served import ServedModel
+
+    model = ServedModel(LLMSettings(url=server.url, context_tokens=256))
+    fits, long = "Read on. " * 20, "Read on. " * 80
+    for most in (100, 300):
+        asked = {"until": ["."], "max_gen_toks": most}
+        requests = [
+            Instance("generate_until", {}, (text, asked), n, ("t", n, 1)) for n, text in enumerate((fits, long))
+        ]
+        if most == 300:
+            with pytest.raises(ValueError, match="up to 300 tokens written, but the model's context has only 254"):
+                model.generate_until(requests)
+            continue
+        model.generate_until(requests)
+        assert model.cut == {long}
+        prompts = [prompt for body in server.bodies if body.get("stop") for prompt in body["prompt"]]
+        assert sorted(map(len, prompts)) == [len(model.tok_encode(fits)), 154]
+        assert max(prompts, key=len) == model.tok_encode(long)[-154:]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -149,6 +172,8 @@ def test_servers_that_cannot_score(server: Any) -> None:
         (["nowhere", "--task", "arc_easy"], "Give either DATA or --task."),
         (["nowhere"], "neither a folder with MMLU's CSV files"),
         (["--task", "nowhere.yaml"], "The task nowhere.yaml cannot be had"),
+        (["--task", "arc_easy", "--split", "test"], "--split and --config choose from DATA"),
+        (["nowhere", "--as", "board"], "who asks matters to a --library only"),
     ],
 )
 def test_wrong_usage(arguments: list[str], complaint: str, here: Path) -> None:

@@ -138,6 +138,19 @@ def test_a_task_as_lm_eval_runs_it(
         assert 0 <= found.low <= found.value <= found.high <= 1
 
 
+def test_what_is_drawn_at_random_is_known(files: dict[str, str], tmp_path: Path) -> None:
+    from eval.harness.any_task import NamedTasks
+    from eval.harness.tasks import named_tasks
+
+    config = yaml.safe_load(Path(files["small_written"]).read_text())
+    file = tmp_path / "drawn.yaml"
+    for more, drawn in (({}, False), ({"temperature": 0.0}, False), ({"do_sample": True, "temperature": 0.2}, True)):
+        kwargs = {**config["generation_kwargs"], **more}
+        file.write_text(yaml.safe_dump({**config, "generation_kwargs": kwargs}))
+        assert NamedTasks("drawn", named_tasks(str(file), None)).drawn is drawn
+    assert not NamedTasks("small_arc", named_tasks(files["small_arc"], None)).drawn
+
+
 def test_what_cannot_be_had_is_refused(files: dict[str, str], tmp_path: Path) -> None:
     from eval.harness.any_task import NamedTasks
     from eval.harness.tasks import named_tasks

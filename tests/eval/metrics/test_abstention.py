@@ -32,7 +32,7 @@ def slow_area(cases: list[tuple[float, float]]) -> float:
     return sum(areas) / len(areas)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CASES, st.integers(0, 2))
 def test_the_area_is_the_mean_over_all_orders(cases: list[tuple[float, float]], unknown: int) -> None:
     rows = np.array([[*cases, *[(np.nan, np.nan)] * unknown]])

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, f1_score
 
@@ -23,7 +23,6 @@ def test_kappa_by_hand() -> None:
     assert kappa(np.array([rows], dtype=float)) == pytest.approx([0.4])
 
 
-@settings(deadline=None)
 @given(PAIRS, st.integers(0, 3))
 def test_kappa_is_scikit_learns(pairs: list[tuple[int, int]], unknown: int) -> None:
     rows = np.array([[*pairs, *[(np.nan, np.nan)] * unknown]], dtype=float)
@@ -39,7 +38,6 @@ def test_macro_f1_by_hand() -> None:
     assert macro_f1(3)(np.array([rows], dtype=float)) == pytest.approx([(0.8 + 2 / 3 + 0) / 3])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2)), min_size=3, max_size=30))
 def test_macro_f1_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     right, given_ = zip(*pairs, strict=True)
@@ -51,7 +49,6 @@ def test_macro_f1_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
         assert found[0] == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(1e-6, 1), min_size=1, max_size=5), min_size=1, max_size=5))
 def test_perplexity_is_the_inverse_of_the_geometric_mean(probabilities: list[list[float]]) -> None:
     rows = [(-sum(map(math.log, answer)), len(answer)) for answer in probabilities]

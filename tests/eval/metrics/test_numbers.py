@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pint
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from eval.metrics.numbers import number_match
@@ -52,7 +52,6 @@ SPELLINGS = {
 DIGITS = st.integers(1, 99_999).map(lambda n: n / 100)
 
 
-@settings(deadline=None)
 @given(DIGITS, st.sampled_from(sorted(SPELLINGS)), DIGITS, st.sampled_from(sorted(SPELLINGS)), st.floats(0, 2))
 def test_units_are_those_of_pint(
     given_value: float, given_unit: str, value: float, unit: str, tolerance: float
@@ -66,7 +65,6 @@ def test_units_are_those_of_pint(
     assert found == (off <= tolerance)
 
 
-@settings(deadline=None)
 @given(DIGITS, st.sampled_from(sorted(SPELLINGS)), st.sampled_from(sorted(SPELLINGS)))
 def test_a_converted_number_matches(value: float, unit: str, other: str) -> None:
     wanted = UNITS.Quantity(value, SPELLINGS[unit])
@@ -75,7 +73,6 @@ def test_a_converted_number_matches(value: float, unit: str, other: str) -> None
     assert number_match(f"It was {converted:f} {other}.", Number(value, unit, 1e-9)) == 1
 
 
-@settings(deadline=None)
 @given(st.floats(-1e15, 1e15).filter(lambda value: value == 0 or abs(value) > 1e-9))
 def test_any_number_matches_itself(value: float) -> None:
     assert number_match(f"The value is {Decimal(repr(value)):f} GeV", Number(value, "GeV")) == 1

@@ -62,7 +62,7 @@ def test_bleu_by_hand() -> None:
     assert slow_bleu(cases) < 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CASES)
 def test_bleu_of_many_is_sacrebleus(cases: list[tuple[str, list[str]]]) -> None:
     most = max(len(answers) for _, answers in cases)
@@ -84,7 +84,7 @@ def longest(a: tuple[str, ...], b: tuple[str, ...]) -> int:
     return max(longest(a[1:], b), longest(a, b[1:]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS, st.lists(TEXTS, min_size=1, max_size=3))
 def test_rouge_is_the_f_of_stems(text: str, answers: list[str]) -> None:
     stem = PorterStemmer().stem
@@ -129,7 +129,7 @@ SOME = st.lists(st.sampled_from(STEMS), min_size=1, max_size=7)
 
 
 @needs_wordnet
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SOME, SOME)
 def test_meteor_is_nltks_where_stems_are_words(meteor: Meteor, text: list[str], answer: list[str]) -> None:
     expected = meteor_score([answer], text, wordnet=meteor.wordnet)

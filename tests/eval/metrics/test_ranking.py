@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.metric import Result
@@ -27,13 +27,11 @@ def by_definition(relevance: dict[str, int], ranked: list[str]) -> dict[str, flo
     return {"ndcg_at_10": gain / ideal, **recalls, "mrr": 1 / ranks[0] if ranks else 0.0}
 
 
-@settings(deadline=None)  # the first example imports
 @given(RELEVANCE, st.permutations(KEYS), st.integers(0, 15))
 def test_values_equal_their_definitions(relevance: dict[str, int], order: list[str], length: int) -> None:
     assert ranking_values(relevance, order[:length]) == pytest.approx(by_definition(relevance, order[:length]))
 
 
-@settings(deadline=None)
 @given(RELEVANCE, st.permutations(KEYS))
 def test_ndcg_equals_that_of_scikit_learn(relevance: dict[str, int], order: list[str]) -> None:
     from sklearn.metrics import ndcg_score

@@ -5,7 +5,7 @@ import re
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.metrics.text import contains, exact_match, normalized, token_f1, without_markers
@@ -30,7 +30,6 @@ def squad_f1(prediction: str, truth: str) -> float:
     return (2 * precision * recall) / (precision + recall)
 
 
-@settings(deadline=None)
 @given(WORDS, st.lists(WORDS, min_size=1, max_size=3))
 def test_scores_equal_those_of_squad(text: str, answers: list[str]) -> None:
     assert normalized(text) == squad_normalize(text)
@@ -38,7 +37,6 @@ def test_scores_equal_those_of_squad(text: str, answers: list[str]) -> None:
     assert token_f1(text, answers) == pytest.approx(max(squad_f1(text, answer) for answer in answers))
 
 
-@settings(deadline=None)
 @given(WORDS, st.lists(WORDS, min_size=1, max_size=3))
 def test_contains_looks_for_a_run_of_words(text: str, answers: list[str]) -> None:
     words = squad_normalize(text).split()

@@ -15,7 +15,7 @@ def result(id_: int, confidence: float, right: float) -> Result:
     return Result(str(id_), "", {"confidence": confidence, "correct": right}, {})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.9]), st.sampled_from([0.0, 1.0])), min_size=1, max_size=6))
 def test_the_curve_is_the_mean_over_all_orders_of_the_equally_sure(pairs: list[tuple[float, float]]) -> None:
     curve = risk_coverage([result(n, *pair) for n, pair in enumerate(pairs)])

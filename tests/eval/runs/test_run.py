@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +178,9 @@ def test_an_edited_result_is_named(tmp_path: Path, edited: dict[str, Any], says:
     file.write_text(json.dumps(json.loads(file.read_text()) | edited) + "\n")
     with pytest.raises(RunError, match=rf"extract.jsonl, line 1 is no result \({says}"):
         read_run(tmp_path / "run")
+    file.write_text(2 * (json.dumps(asdict(result("1"))) + "\n"))
+    with pytest.raises(RunError, match=r"extract.jsonl, line 2 is no result \(it is a second one of '1'\)"):
+        read_run(tmp_path / "run")
     file.write_bytes(b"\xff\n")
     with pytest.raises(RunError, match=r"extract.jsonl is damaged"):
         read_run(tmp_path / "run")
@@ -194,6 +197,7 @@ def test_an_edited_result_is_named(tmp_path: Path, edited: dict[str, Any], says:
         ({"kind": []}, {}, r"about.kind is \[\]"),
         ({"systems": ["extract"]}, {}, "about.systems is"),
         ({"systems": {"extract": None}}, {}, "about.systems.extract is None"),
+        ({"systems": {}}, {}, "about.systems is empty"),
         ({"systems": {"../../other/results/extract": {}}}, {}, "a system is called '../../other"),
         ({"data": {"name": "x", "sha256": "x", "questions": "60"}}, {}, "about.data.questions is '60'"),
     ],

@@ -43,7 +43,7 @@ _NAMES = st.text("ab.", min_size=1, max_size=3).filter(lambda name: name.strip("
 _PATTERNS = st.lists(st.sampled_from(["*", "**", "a", "b*", "?b", "[ab].", "*.b"]), min_size=1, max_size=3)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.lists(_NAMES, min_size=1, max_size=3).map("/".join), min_size=1, max_size=8), _PATTERNS)
 def test_they_mean_what_git_means(tmp_path_factory: pytest.TempPathFactory, keys: list[str], parts: list[str]) -> None:
     repository = _repository(tmp_path_factory)
