@@ -104,5 +104,5 @@ def _print_system(change: SystemChange, name: str) -> None:
 def _said(one: Change) -> str:
     from eval.runs.sections import cut
 
-    before, after = (cut(" ".join(text.split())) or "(no answer)" for text in (one.answer_before, one.answer_after))
+    before, after = (cut(text) or "(no answer)" for text in (one.answer_before, one.answer_after))
     return f"  {one.id}: {cut(one.question)}\n    before: {before}\n    after:  {after}"

@@ -84,6 +84,7 @@ def print_verdict(verdict: Verdict, metrics: Sequence[Metric]) -> None:
 
 
 def _lines(judged: Judged, metric: Metric) -> list[str]:
+    from eval.runs.sections import cut
     from eval.runs.wording import decimals, difference_text, p_text, sides_text
 
     found = judged.comparison
@@ -96,13 +97,7 @@ def _lines(judged: Judged, metric: Metric) -> list[str]:
     ]
     if judged.worse and judged.lost:
         lines.append(f"  {len(judged.lost)} became worse, these most:")
-        lines += [f"    {one.id}: {_cut(one.question)}".rstrip(": ") for one in judged.lost[:_MOST_QUESTIONS]]
+        lines += [f"    {one.id}: {cut(one.question)}".rstrip(": ") for one in judged.lost[:_MOST_QUESTIONS]]
     if judged.worse and judged.other:
         lines.append(f"  {len(judged.other)} have a value in one run only, {judged.other[0].id} the first")
     return lines
-
-
-def _cut(text: str) -> str:
-    from eval.runs.sections import cut
-
-    return cut(" ".join(text.split()))
