@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import AS_JSON
+from eval.options import metric_named
 
 if TYPE_CHECKING:
     from eval.runs.compare import Change, RunChange, SystemChange
@@ -54,10 +55,7 @@ def compare(
     first = read_run(before)
     second = read_run(after) if after else first
     metrics = metrics_of(second.about)
-    name = metric or metrics[0].name
-    if name not in {one.name for one in metrics}:
-        known = ", ".join(one.name for one in metrics)
-        raise typer.BadParameter(f"There is no metric {name!r}; known are {known}.", param_hint="--metric")
+    name = metric_named(second.about, metric or metrics[0].name).name
     try:
         change = compare_runs(first, second, system or [], metrics)
     except ValueError as error:

@@ -64,7 +64,7 @@ def figures_of(record: Record, metrics: Sequence[Metric] | None = None) -> Figur
 
 def by_question(metric: Metric, results: Sequence[Result]) -> list[float | None]:
     """The metric over each question alone; None where it is not defined."""
-    defined = [one for one in results if all(column in one.values for column in metric.columns)]
+    defined = [one for one in results if metric.defined_for(one)]
     if not defined:
         return [None] * len(results)
     rows = np.array([[[one.values[column] for column in metric.columns]] for one in defined])
@@ -107,7 +107,7 @@ def _by_group(results: Sequence[Result], metrics: Sequence[Metric], seed: int) -
 
 
 def _of_group(metric: Metric, results: Sequence[Result], seed: int) -> Figure | Undefined:
-    counted = sum(all(column in one.values for column in metric.columns) for one in results)
+    counted = sum(map(metric.defined_for, results))
     if 0 < counted < ENOUGH:
         return Undefined(metric.name, f"only {counted} of the {ENOUGH} that it takes")
     return figure(metric, results, seed)

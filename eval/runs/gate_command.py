@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import AS_JSON
+from eval.options import metric_named
 
 if TYPE_CHECKING:
     from eval.metric import Metric
     from eval.runs.gate import Judged, Verdict
-    from eval.runs.run import Record
 
 commands = typer.Typer()
 
@@ -47,7 +47,7 @@ def gate(
 
     try:
         first, second = read_run(before), read_run(after)
-        metrics = _metrics(second, metric)
+        metrics = [metric_named(second.about, name) for name in dict.fromkeys(metric)]
         verdict = judge(first, second, metrics, system or [])
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--system") from error
@@ -59,18 +59,6 @@ def gate(
     else:
         print_verdict(verdict, metrics)
     raise typer.Exit(int(verdict.worse))
-
-
-def _metrics(record: Record, names: Sequence[str]) -> list[Metric]:
-    from eval.kinds import metrics_of
-
-    known = {one.name: one for one in metrics_of(record.about)}
-    for name in names:
-        if name not in known:
-            raise typer.BadParameter(
-                f"There is no metric {name!r}; known are {', '.join(known)}.", param_hint="--metric"
-            )
-    return [known[name] for name in dict.fromkeys(names)]
 
 
 def print_verdict(verdict: Verdict, metrics: Sequence[Metric]) -> None:
