@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.kinds import metrics_of
 from eval.metric import Metric, Result
 from eval.runs.about import code, content_hash
 from eval.statistics import Comparison, Figure, Undefined, compare, figure
@@ -49,9 +48,8 @@ class Figures:
     differences: dict[str, dict[str, Comparison | Undefined]]
 
 
-def figures_of(record: Record, metrics: Sequence[Metric] | None = None) -> Figures:
-    """The figures of a run, by default in the metrics of its kind; those kept in its folder if nothing has changed."""
-    metrics = metrics_of(record.about) if metrics is None else metrics
+def figures_of(record: Record, metrics: Sequence[Metric]) -> Figures:
+    """The figures of a run in these metrics; those kept in its folder if nothing has changed."""
     key = _key(record, metrics)
     if kept := _kept(record, key):
         return kept
