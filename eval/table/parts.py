@@ -62,7 +62,7 @@ def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
     def mmlu(progress: Progress) -> Record:
         from eval.harness.measure import Measured, measure_choices
 
-        measured = Measured(work / "scifact", passage_tokens=PASSAGE_TOKENS)
+        measured = Measured(library=work / "scifact", passage_tokens=PASSAGE_TOKENS)
         return measure_choices(str(data / "mmlu"), measured, settings, progress)
 
     answers = "refdesk eval answers eval/domain/meridian.jsonl"
