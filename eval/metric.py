@@ -73,3 +73,7 @@ class Metric:
     def __post_init__(self) -> None:
         if self.macro and (self.statistic is not mean or len(self.columns) != 1):
             raise ValueError(f"{self.name}: a macro average is the mean of one column, not {self.columns}")
+
+    def defined_for(self, result: Result) -> bool:
+        """Whether the result has all values that the metric needs."""
+        return all(column in result.values for column in self.columns)

@@ -74,12 +74,12 @@ class Question:
         return self.tags[0] if self.tags else "all"
 
 
-def read_questions(file: Path) -> list[Question]:
-    """The questions of a JSON Lines file, in order; blank lines are passed over.
+def read_questions(file: Path, split: str | None = None) -> list[Question]:
+    """The questions of a JSON Lines file, or those of one split, in order; blank lines are passed over.
 
     Raises ValueError that names file, line and key for a line that is malformed, an id that comes twice, an answerable
     question without answers or another with some, a question that follows one that is not on an earlier line, and for
-    a file without questions or that is not UTF-8.
+    a file that is not UTF-8 or without questions, or without any of the split.
     """
     found: dict[str, Question] = {}
     for where, row in objects(file):
@@ -87,7 +87,10 @@ def read_questions(file: Path) -> list[Question]:
         found[question.id] = question
     if not found:
         raise ValueError(f"{file} holds no questions.")
-    return list(found.values())
+    chosen = [one for one in found.values() if split in (None, one.split)]
+    if not chosen:
+        raise ValueError(f"{file} holds no question of the split {split!r}; there are dev and test.")
+    return chosen
 
 
 def _question(row: dict[str, Any], where: str, earlier: Mapping[str, Question]) -> Question:

@@ -84,7 +84,7 @@ class _Drawn:
 
 def figure(metric: Metric, results: Sequence[Result], seed: int = 0) -> Figure | Undefined:
     """The value of a metric over some results. Raises ValueError if two of them are of one question."""
-    counted = [one for one in _by_id(results).values() if _counts(metric, one)]
+    counted = [one for one in _by_id(results).values() if metric.defined_for(one)]
     if not counted:
         return Undefined(metric.name, f"there are no {metric.over}")
     drawn = _drawn(metric, counted)
@@ -142,15 +142,11 @@ def _by_id(results: Sequence[Result]) -> dict[str, Result]:
     return found
 
 
-def _counts(metric: Metric, result: Result) -> bool:
-    return all(column in result.values for column in metric.columns)
-
-
 def _pairs(metric: Metric, before: Sequence[Result], after: Sequence[Result]) -> list[tuple[Result, Result]]:
     """The results of a question in both runs, where the metric is defined for one of them at least."""
     earlier, later = _by_id(before), _by_id(after)
     pairs = [(earlier[id_], later[id_]) for id_ in earlier if id_ in later]
-    return [pair for pair in pairs if any(_counts(metric, one) for one in pair)]
+    return [pair for pair in pairs if any(map(metric.defined_for, pair))]
 
 
 def _grouped(first: Result, one: Result) -> Result:

@@ -55,7 +55,7 @@ def ask_all(
     questions: Sequence[Question],
     systems: Sequence[System],
     run: Run,
-    assistant: Assistant | None,
+    assistant: Assistant,
     instruments: Instruments,
     progress: Progress,
 ) -> None:
@@ -64,7 +64,7 @@ def ask_all(
     by_id = {one.id: one for one in questions}
     for system in systems:
         todo = run.todo(system.name, contents)
-        if todo and assistant:
+        if todo:
             assistant.search(by_id[todo[0]].asked)  # the first search opens what the others find open
         progress(len(questions) - len(todo), len(questions), f"questions, {system.name}")
         for number, id_ in enumerate(todo, start=len(questions) - len(todo)):
@@ -72,7 +72,7 @@ def ask_all(
             progress(number + 1, len(questions), f"questions, {system.name}")
 
 
-def _ask(question: Question, system: System, assistant: Assistant | None, instruments: Instruments) -> Result:
+def _ask(question: Question, system: System, assistant: Assistant, instruments: Instruments) -> Result:
     reply = system.ask(question.asked)
     found = result(question, reply, are_verbatim(reply.citations, assistant), instruments.meteor)
     values, detail = dict(found.values), dict(found.detail)

@@ -15,7 +15,7 @@ from eval.answers.judge import Judge
 from eval.answers.likelihood import open_model
 from eval.answers.systems import NAMES, open_systems
 from eval.progress import Progress
-from eval.questions import Question, read_questions
+from eval.questions import read_questions
 from eval.weights import without_llm
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def measure(
     from eval.runs.about import About, Data, library_of
     from eval.runs.run import begin, run_folder
 
-    questions = _of_split(read_questions(file), split, file)
+    questions = read_questions(file, split)
     if unknown := [name for name in names if name not in NAMES]:
         raise ValueError(f"There is no system {unknown[0]!r}; there are: {', '.join(NAMES)}.")
     assistant = Assistant.open(library, settings).as_user(groups)
@@ -68,13 +68,6 @@ def measure(
     with begin(folder, about, notes, cached=settings.llm.temperature == 0) as run:
         ask_all(questions, systems, run, assistant, instruments, progress)
         return run.finish()
-
-
-def _of_split(questions: list[Question], split: str | None, file: Path) -> list[Question]:
-    chosen = [one for one in questions if split in (None, one.split)]
-    if not chosen:
-        raise ValueError(f"{file} holds no question of the split {split!r}.")
-    return chosen
 
 
 def _possible(names: Sequence[str], limits: LLMSettings, notes: list[str]) -> tuple[list[str], str]:

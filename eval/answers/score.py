@@ -39,11 +39,11 @@ def result(question: Question, reply: Reply, verbatim: Sequence[bool], meteor: M
     return Result(question.id, question.group, values, _detail(question, reply, verbatim))
 
 
-def are_verbatim(found: Sequence[Citation], assistant: Assistant | None) -> list[bool]:
+def are_verbatim(found: Sequence[Citation], assistant: Assistant) -> list[bool]:
     """For each citation, whether its quote stands at its span of its document, read anew."""
     same = []
     for one in found:
-        document = assistant.document(one.source, one.key) if assistant else None
+        document = assistant.document(one.source, one.key)
         same.append(
             document is not None
             and document.revision == one.revision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,12 +77,8 @@ class AssistantSystem:
     def ask(self, question: str) -> Reply:
         started = time.perf_counter()
         inquiry = self.assistant.inquire(question)
-        try:
-            *pieces, answer = inquiry.answer(self.mode)
-        except LLMSilent as error:
-            pieces, answer = [], quoted(inquiry, error)
+        pieces, answer = completed(inquiry, inquiry.answer(self.mode))
         seconds = time.perf_counter() - started
-        assert isinstance(answer, Answer)
         written = self.mode == "generate"
         return Reply(
             answer.text,
@@ -102,12 +98,7 @@ class AssistantSystem:
         """What it would have said if it had not been too unsure to try."""
         if self.mode == "extract":
             return inquiry.extracted()
-        try:
-            *_, answer = inquiry.generated()
-        except LLMSilent as error:
-            return quoted(inquiry, error)
-        assert isinstance(answer, Answer)
-        return answer
+        return completed(inquiry, inquiry.generated())[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,32 +125,33 @@ class ClosedBook:
         return Reply(text, answered, drafted, None, "closed-book", (), (), notes, seconds, len(pieces), told)
 
 
-def quoted(inquiry: Inquiry, error: LLMSilent) -> Answer:
-    """What the assistant says where the language model says nothing."""
-    return inquiry.extracted(f"Extracted without a language model: {error}")
+def completed(inquiry: Inquiry, coming: Iterable[str | Answer]) -> tuple[list[str], Answer]:
+    """The pieces of the draft and the answer; where the language model says nothing, what the assistant says then."""
+    try:
+        *pieces, answer = coming
+    except LLMSilent as error:
+        return [], inquiry.extracted(f"Extracted without a language model: {error}")
+    assert isinstance(answer, Answer)
+    return list(map(str, pieces)), answer
 
 
 def _text(answer: Answer) -> str | None:
     return answer.text if answer.answered else None
 
 
-def open_systems(names: Sequence[str], assistant: Assistant | None, settings: Settings, model: str) -> list[System]:
+def open_systems(names: Sequence[str], assistant: Assistant, settings: Settings, model: str) -> list[System]:
     """The systems of those names, in that order. `model` is the language model that the server at `settings.llm.url`
-    answers with; "extract" needs none, and "closed-book" no assistant. Raises ValueError for an unknown name."""
+    answers with; "extract" needs none. Raises ValueError for an unknown name."""
     llm = {**settings.llm.model_dump(include={"max_tokens", "precision", "temperature"}), **served(settings.llm, model)}
     shown = settings.llm.model_dump(include={"context_tokens", "evidence_tokens"})
-    reading = {
-        **(assistant.models if assistant else {}),
-        "search": settings.search.model_dump(),
-        "answer": settings.answer.model_dump(),
-    }
+    reading = {**assistant.models, "search": settings.search.model_dump(), "answer": settings.answer.model_dump()}
     found: list[System] = []
     for name in names:
         if name == "closed-book":
             found.append(ClosedBook(settings.llm, model, {"llm": llm, "prompt": CLOSED_BOOK}))
-        elif name == "extract" and assistant:
+        elif name == "extract":
             found.append(AssistantSystem(assistant, "extract", reading, settings.llm))
-        elif name == "generate" and assistant:
+        elif name == "generate":
             found.append(AssistantSystem(assistant, "generate", {**reading, "llm": llm | shown}, settings.llm))
         else:
             raise ValueError(f"There is no system {name!r}; there are: {', '.join(NAMES)}.")

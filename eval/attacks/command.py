@@ -21,7 +21,7 @@ def attacks(
     notinject: Annotated[Path, typer.Option(help="NotInject: the folder that holds `datasets`.")] = Path(
         "../shared/data/injection/notinject"
     ),
-    n: Annotated[int, typer.Option("--n", min=1, help="Attacked questions, and questions on harmless texts.")] = 48,
+    count: Annotated[int, typer.Option(min=1, help="Attacked questions, and questions on harmless texts.")] = 48,
     seed: Annotated[int, typer.Option(min=0, help="Of the sample.")] = 0,
     out: OUT = None,
     as_json: AS_JSON = False,
@@ -37,7 +37,7 @@ def attacks(
 
     with shown_progress() as progress:
         try:
-            record = measure(bipia, notinject, load(), progress, n=n, seed=seed, out=out)
+            record = measure(bipia, notinject, load(), progress, count=count, seed=seed, out=out)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
     write_and_print(record, as_json)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.check.drafts import MARKER
-from assistant.errors import LLMSilent, RefdeskError
+from assistant.errors import RefdeskError
 from assistant.types import Answer, Mode
-from eval.answers.systems import quoted
+from eval.answers.systems import completed
 
 if TYPE_CHECKING:
     from assistant import Assistant
@@ -80,12 +80,8 @@ class Desk:
     def ask(self, question: str, mode: Mode) -> Asked:
         """Raises LLMError where a language model was to write and failed; one that says nothing has not."""
         inquiry = self._assistant.inquire(question)
-        try:
-            *pieces, answer = inquiry.answer(mode)
-        except LLMSilent as error:
-            pieces, answer = [], quoted(inquiry, error)
-        assert isinstance(answer, Answer)
-        return Asked(answer, "".join(map(str, pieces)))
+        pieces, answer = completed(inquiry, inquiry.answer(mode))
+        return Asked(answer, "".join(pieces))
 
     def _open(self, expected: int) -> Assistant:
         from assistant import Assistant

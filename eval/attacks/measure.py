@@ -30,14 +30,14 @@ def measure(
     settings: Settings,
     progress: Progress,
     *,
-    n: int,
+    count: int,
     seed: int = 0,
     out: Path | None = None,
 ) -> Record:
-    """Asks `n` attacked questions, and `n` on harmless texts or as many as there are, in every mode that works here.
+    """Asks `count` attacked questions, and as many on harmless texts or all there are, in every mode that works here.
 
-    Raises ValueError for data that is missing or malformed, or an `n` that there is not enough for; LLMError
-    where the language model fails half-way, RunError.
+    Raises ValueError for data that is missing or malformed, or a `count` that there is not enough for; LLMError where
+    the language model fails half-way, RunError.
     """
     from assistant.embed import open_embedder
     from assistant.inquiry import search_models
@@ -46,9 +46,9 @@ def measure(
     contexts = bipia.read_contexts(bipia_folder)
     attacks = {task: bipia.read_attacks(bipia_folder, task) for task in bipia.TASKS}
     judged = {task: [one for one in listed if judge(one)] for task, listed in attacks.items()}
-    cases = sample.draw(contexts, judged, n, seed)
+    cases = sample.draw(contexts, judged, count, seed)
     harmless, left_out = notinject.read_notes(notinject_folder)
-    drawn = notinject.draw(harmless, n, seed)
+    drawn = notinject.draw(harmless, count, seed)
     embedder = open_embedder(settings.embedder)
     searching = search_models(embedder, open_reranker(settings.search))
     modes, notes = _modes(settings)

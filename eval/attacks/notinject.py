@@ -81,8 +81,8 @@ def read_notes(folder: Path) -> tuple[list[Note], int]:
     return found, len(rows) - len(found)
 
 
-def draw(notes: Sequence[Note], n: int, seed: int) -> list[Note]:
-    """`n` notes, of each category about equally many; all of them where there are fewer."""
+def draw(notes: Sequence[Note], count: int, seed: int) -> list[Note]:
+    """`count` notes, of each category about equally many; all of them where there are fewer."""
     random = Random(seed)
     categories: dict[str, list[Note]] = {}
     for note in notes:
@@ -90,7 +90,7 @@ def draw(notes: Sequence[Note], n: int, seed: int) -> list[Note]:
     for category in categories.values():
         random.shuffle(category)
     ordered = [note for turn in zip_longest(*categories.values()) for note in turn if note]
-    return ordered[:n]
+    return ordered[:count]
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

@@ -33,8 +33,8 @@ class Case:
         return f"{self.context.id}/{self.attack.id}/{self.place}"
 
 
-def draw(contexts: Sequence[Context], attacks: Mapping[Task, Sequence[Attack]], n: int, seed: int) -> list[Case]:
-    """`n` cases, each another pair of question and attack. Raises ValueError if there are not as many pairs."""
+def draw(contexts: Sequence[Context], attacks: Mapping[Task, Sequence[Attack]], count: int, seed: int) -> list[Case]:
+    """`count` cases, each another pair of question and attack. Raises ValueError if there are not as many pairs."""
     random = Random(seed)
     streams = []
     most = 0
@@ -44,10 +44,10 @@ def draw(contexts: Sequence[Context], attacks: Mapping[Task, Sequence[Attack]], 
         turns = _by_turns(attacks[task], random)
         most += len(asked) * len(turns)
         streams.append(_pairs(asked, turns))
-    if not 1 <= n <= most:
-        raise ValueError(f"n must be 1 to {most}, which is how many pairs of question and attack there are; not {n}.")
+    if not 1 <= count <= most:
+        raise ValueError(f"count must be 1 to {most}: there are no more pairs of question and attack; not {count}.")
     merged = (case for turn in zip_longest(*streams) for case in turn if case)
-    return list(islice(merged, n))
+    return list(islice(merged, count))
 
 
 def clean(context: Context) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -55,15 +52,16 @@ def make_questions(
 
 def _accept(file: Path, out: Path, as_json: bool) -> None:
     from eval.drafting.review import accept
+    from eval.runs.show import print_json, say
 
     try:
         kept, dropped = accept(file, out)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error), param_hint="--accept") from error
     if as_json:
-        _say(json.dumps({"kept": kept, "dropped": dropped, "file": str(out)}))
+        print_json({"kept": kept, "dropped": dropped, "file": str(out)})
     else:
-        _say(f"{kept} questions written to {out}; {dropped} drafts were dropped in the review.")
+        say(f"{kept} questions written to {out}; {dropped} drafts were dropped in the review.")
 
 
 def _draft(library: Path, out: Path, count: int, seed: int, llm: bool, groups: str, as_json: bool) -> None:
@@ -107,6 +105,8 @@ def _draft(library: Path, out: Path, count: int, seed: int, llm: bool, groups: s
 
 
 def _report(made: Made, out: Path, wanted: int, as_json: bool) -> None:
+    from eval.runs.show import print_json, say
+
     examples = _by_filter(made.dropped)
     if as_json:
         counts: dict[str, Any] = {
@@ -119,18 +119,18 @@ def _report(made: Made, out: Path, wanted: int, as_json: bool) -> None:
             "dropped": {name: [asdict(one) for one in dropped] for name, dropped in examples.items()},
             "file": str(out) if made.kept else None,
         }
-        _say(json.dumps(counts, ensure_ascii=False, indent=2))
+        print_json(counts)
         return
-    _say(_table(made))
+    say(_table(made))
     for name, dropped in examples.items():
-        _say(f"\nDropped for {name}: {len(dropped)}, such as")
+        say(f"\nDropped for {name}: {len(dropped)}, such as")
         for one in dropped[:_EXAMPLES]:
-            _say(f"  {' '.join(one.question.split())[:160]}\n      ({one.document}: {one.reason[:160]})")
+            say(f"  {' '.join(one.question.split())[:160]}\n      ({one.document}: {one.reason[:160]})")
     short = f"; {wanted} were wanted, but the library gave no more" if len(made.kept) < wanted else ""
     if made.kept:
-        _say(f"\n{len(made.kept)} drafts written to {out}{short}. Set `review` in each, then run --accept.")
+        say(f"\n{len(made.kept)} drafts written to {out}{short}. Set `review` in each, then run --accept.")
     else:
-        _say("\nNo draft passed the filters, so nothing was written.")
+        say("\nNo draft passed the filters, so nothing was written.")
 
 
 def _by_filter(dropped: Sequence[Dropped]) -> dict[str, list[Dropped]]:
@@ -149,8 +149,3 @@ def _table(made: Made) -> str:
         lines.append(f"{kind:14}{made.drafted[kind]:8}{len(kept):6}{ranks.count(1):8}{ranks.count(None):11}")
     unanswerable = sum(not draft.answerable for draft in made.kept)
     return "\n".join([*lines, f"{unanswerable} of those kept are unanswerable."])
-
-
-def _say(text: str) -> None:
-    """To standard output; texts of documents without control codes, which could write anything on a terminal."""
-    sys.stdout.write("".join(c for c in text if c == "\n" or unicodedata.category(c) != "Cc") + "\n")

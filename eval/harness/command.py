@@ -11,8 +11,6 @@ import typer
 from assistant.cli_options import AS_GROUPS, AS_JSON, comma_separated
 from eval.options import OUT
 
-_SHOTS = 5
-
 
 def mmlu(
     data: Annotated[
@@ -66,13 +64,14 @@ def mmlu(
         raise typer.BadParameter("who asks matters to a --library only, and none is named", param_hint="--as")
     settings = load()
     held = People(settings.people).named(comma_separated(groups))
-    measured = Measured(library, held, passage_tokens, in_process, adapter)
+    measured = Measured(
+        library=library, groups=held, passage_tokens=passage_tokens, in_process=in_process, adapter=adapter
+    )
     with shown_progress() as progress:
         try:
             if data is not None:
-                shown = _SHOTS if shots is None else shots
                 record = measure_choices(
-                    data, measured, settings, progress, split=split, config=config, shots=shown, out=out
+                    data, measured, settings, progress, split=split, config=config, shots=shots, out=out
                 )
             else:
                 record = measure_task(task or "", measured, settings, progress, shots=shots, out=out)

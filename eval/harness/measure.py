@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.types import EVERYONE
 from eval.harness import mmlu
 from eval.harness.any_task import NamedTasks
-from eval.harness.questions import read
+from eval.harness.questions import SHOTS, read
 from eval.harness.systems import open_model, systems
 from eval.harness.tasks import named_tasks
 from eval.runs.about import About, Data, library_of
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     Evaluate = Callable[[Mapping[str, Model], Run, Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The language model of the settings, behind its server or `in_process`, with an `adapter` if it is named; also
     with at most `passage_tokens` of passages of a `library`, if there is one, that `groups` may read."""
 
     library: Path | None = None
     groups: frozenset[str] = frozenset((EVERYONE,))
-    passage_tokens: int = 1_000
+    passage_tokens: int
     in_process: bool = False
     adapter: str | None = None
 
@@ -45,13 +45,14 @@ def measure_choices(
     *,
     split: str | None = None,
     config: str | None = None,
-    shots: int = 5,
+    shots: int | None = None,
     out: Path | None = None,
 ) -> Record:
     """The run of a set of multiple-choice questions (see `eval.harness.questions.read`), finished.
 
     Raises ValueError for questions that are malformed; ModelNotFound, LLMError, LibraryError, RunError.
     """
+    shots = SHOTS if shots is None else shots
     asked = read(data, split, config, shots)
     about = Data(asked.name, asked.sha256, len(asked))
     return _run(

@@ -57,13 +57,6 @@ class WithPassages(LM):  # type: ignore[misc]
     def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
         raise ValueError("A task that measures the likelihood of whole texts has no question to search for.")
 
-    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        return str(self._model.apply_chat_template(chat_history, add_generation_prompt))
-
-    @property
-    def tokenizer_name(self) -> str:
-        return str(self._model.tokenizer_name)
-
     def _informed(self, request: Any) -> Any:
         context, *others = request.args
         if not context:

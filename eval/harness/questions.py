@@ -21,6 +21,8 @@ _FORMATS = {
     "MMLU-Pro": {"question", "options", "answer_index"},
     "ARC": {"question", "choices", "answerKey"},
 }
+SHOTS = 5
+"""Solved examples before each question, where nobody says how many: those of Hendrycks et al."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class ChoiceSet:
         return content_hash(parts)
 
 
-def read(data: str, split: str | None = None, config: str | None = None, shots: int = 5) -> ChoiceSet:
+def read(data: str, split: str | None = None, config: str | None = None, shots: int = SHOTS) -> ChoiceSet:
     """A folder with MMLU's CSV (`dev/` and `<split>/`), else a dataset of the hub by name or a folder that holds one.
 
     `split` is `test` if there is one, else the validation split. The `shots` examples are the first ones of a subject

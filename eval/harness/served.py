@@ -88,10 +88,6 @@ class ServedModel(TemplateLM):  # type: ignore[misc]
     def prefix_token_id(self) -> int:
         return int(self.tokenizer.bos_token_id or self.tokenizer.eos_token_id)
 
-    @property
-    def tokenizer_name(self) -> str:
-        return str(self.tokenizer.name_or_path)
-
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
         """As lm-eval's `hf` model does it, so that both read the same tokens."""
         if add_special_tokens is None and string.startswith(str(self.tokenizer.decode([self.prefix_token_id]))):

@@ -49,9 +49,7 @@ def of_question_file(
     file: Path, split: str | None, library: Path, settings: Settings, groups: Iterable[str] = ()
 ) -> Iterator[Prepared]:
     """The questions of a file, or those of one split (dev or test), that are about a library."""
-    if split not in (None, "dev", "test"):
-        raise ValueError(f"there is no split {split!r} of questions; there are dev and test")
-    asked = [one for one in read_questions(file) if split in (None, one.split)]
+    asked = read_questions(file, split)
     with opened(library, settings, groups) as found:
         queries, notes = of_questions(asked, found.documents)
         yield f"{file.stem} {split}" if split else file.stem, queries, notes, found

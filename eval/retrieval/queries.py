@@ -6,7 +6,7 @@ one of them that is found first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,8 +64,9 @@ def of_beir(
     if unknown := sorted(relevant.keys() - texts.keys()):
         raise ValueError(f"queries.jsonl lacks {len(unknown)} queries of split {split!r}, {unknown[0]!r} first.")
     wanted = {query: {key: n for key, n in relevant[query].items() if n > 0} for query in sorted(relevant)}
-    queries = [_query(id_, texts[id_], keys, "", documents) for id_, keys in wanted.items() if keys]
-    _require(queries, documents, f"the qrels of split {split!r}")
+    by_key = _by_key(documents)
+    queries = [_query(id_, texts[id_], keys, "", by_key) for id_, keys in wanted.items() if keys]
+    _require(queries, by_key.keys(), f"the qrels of split {split!r}")
     without = len(wanted) - len(queries)
     return queries, [f"{without} judged queries have no relevant document and are left out."] if without else []
 
@@ -82,10 +83,9 @@ def of_questions(questions: Sequence[Question], documents: Sequence[DocumentSumm
             f"{len(unnamed)} answerable questions name no document that holds the answer: {_some(unnamed)}. Add "
             "'documents', without which nothing can be said of retrieval."
         )
-    queries = [
-        _query(one.id, one.asked, dict.fromkeys(one.documents, 1), _wording(one), documents) for one in answerable
-    ]
-    _require(queries, documents, "the questions")
+    by_key = _by_key(documents)
+    queries = [_query(one.id, one.asked, dict.fromkeys(one.documents, 1), _wording(one), by_key) for one in answerable]
+    _require(queries, by_key.keys(), "the questions")
     without = len(questions) - len(queries)
     return queries, [f"{without} unanswerable questions have nothing to find and are left out."] if without else []
 
@@ -95,19 +95,25 @@ def _wording(question: Question) -> Wording:
     return question.wording or ("paraphrase" if "paraphrase" in question.tags else "")
 
 
+def _by_key(documents: Sequence[DocumentSummary]) -> dict[str, list[DocumentSummary]]:
+    found: dict[str, list[DocumentSummary]] = {}
+    for document in documents:
+        found.setdefault(document.key, []).append(document)
+    return found
+
+
 def _query(
-    id_: str, text: str, relevant: Mapping[str, int], wording: Wording, documents: Iterable[DocumentSummary]
+    id_: str, text: str, relevant: Mapping[str, int], wording: Wording, by_key: Mapping[str, Sequence[DocumentSummary]]
 ) -> Query:
-    found = [document for document in documents if document.key in relevant]
+    found = [document for key in relevant for document in by_key.get(key, ())]
     sources = sorted({document.source for document in found})
     kinds = sorted({document.kind for document in found})
     return Query(id_, text, dict(relevant), wording, tuple(sources), tuple(kinds))
 
 
-def _require(queries: Sequence[Query], documents: Sequence[DocumentSummary], where: str) -> None:
+def _require(queries: Sequence[Query], keys: Collection[str], where: str) -> None:
     if not queries:
         raise ValueError(f"No query of {where} has a relevant document, so neither nDCG nor recall is defined.")
-    keys = {document.key for document in documents}
     missing = {key: query.id for query in queries for key in query.relevant if key not in keys}
     if missing:
         named = _some([f"{key!r} (query {query!r})" for key, query in missing.items()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -75,12 +75,7 @@ class About:
 
     def differences(self, other: About) -> list[str]:
         """What is not the same, in words."""
-        mine, theirs = flat(asdict(self)), flat(asdict(other))
-        return [
-            f"{key}: {mine.get(key, 'nothing')} here, {theirs.get(key, 'nothing')} there"
-            for key in sorted(mine.keys() | theirs.keys())
-            if mine.get(key) != theirs.get(key)
-        ]
+        return [f"{key}: {mine} here, {its} there" for key, mine, its in differing(asdict(self), asdict(other))]
 
 
 def content_hash(value: Any) -> str:
@@ -126,6 +121,14 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def differing(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What differs, in keys as `flat` makes them, with both values: "nothing" where there is none."""
+    before, after = flat(old), flat(new)
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            yield key, before.get(key, "nothing"), after.get(key, "nothing")
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from assistant.settings import cache_folder
 
@@ -34,9 +33,9 @@ class Cache:
 
 
 @contextmanager
-def open_cache(folder: Path | None = None) -> Iterator[Cache]:
-    """The cache in a folder, by default that of `assistant.settings.cache_folder`; made if there is none."""
-    folder = folder or cache_folder()
+def open_cache() -> Iterator[Cache]:
+    """The one in `assistant.settings.cache_folder`; made if there is none."""
+    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o600))
     with closing(sqlite3.connect(folder / FILE, timeout=60)) as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import AS_JSON
+from eval.options import metric_named
 
 if TYPE_CHECKING:
-    from eval.metric import Metric
     from eval.runs.compare import Change, RunChange, SystemChange
 
 commands = typer.Typer()
@@ -56,18 +55,15 @@ def compare(
     first = read_run(before)
     second = read_run(after) if after else first
     metrics = metrics_of(second.about)
-    name = metric or metrics[0].name
-    if name not in {one.name for one in metrics}:
-        known = ", ".join(one.name for one in metrics)
-        raise typer.BadParameter(f"There is no metric {name!r}; known are {known}.", param_hint="--metric")
+    name = metric_named(second.about, metric or metrics[0].name).name
     try:
         change = compare_runs(first, second, system or [], metrics)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--system") from error
-    print_json(asdict(change)) if as_json else print_change(change, metrics, name)
+    print_json(asdict(change)) if as_json else print_change(change, name)
 
 
-def print_change(change: RunChange, metrics: Sequence[Metric], name: str) -> None:
+def print_change(change: RunChange, name: str) -> None:
     """A comparison for people, with the questions that changed in the metric `name`."""
     from eval.runs.show import print_lines
     from eval.runs.wording import HOW_SURE
@@ -106,5 +102,5 @@ def _print_system(change: SystemChange, name: str) -> None:
 def _said(one: Change) -> str:
     from eval.runs.sections import cut
 
-    before, after = (cut(" ".join(text.split())) or "(no answer)" for text in (one.answer_before, one.answer_after))
+    before, after = (cut(text) or "(no answer)" for text in (one.answer_before, one.answer_after))
     return f"  {one.id}: {cut(one.question)}\n    before: {before}\n    after:  {after}"

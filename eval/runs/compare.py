@@ -6,14 +6,14 @@ Only runs that asked the same questions can be compared: the differences of anyt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import RunError
 from eval.kinds import metrics_of
 from eval.metric import Metric, Result
-from eval.runs.about import About, flat
+from eval.runs.about import About, differing
 from eval.runs.details import details
 from eval.runs.figures import by_question
 from eval.statistics import Comparison, Undefined, compare
@@ -93,14 +93,9 @@ def compare_runs(
     )
 
 
-def settings_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+def settings_changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
     """What differs, as `search.k: 6 → 7`."""
-    old, new = flat(dict(before)), flat(dict(after))
-    return tuple(
-        f"{key}: {_short(old.get(key, 'nothing'))} → {_short(new.get(key, 'nothing'))}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    )
+    return tuple(f"{key}: {_short(old)} → {_short(new)}" for key, old, new in differing(before, after))
 
 
 def changes_of(metric: Metric, before: Sequence[Result], after: Sequence[Result]) -> list[Change]:

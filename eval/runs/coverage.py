@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eval.intervals import batches
 from eval.metric import Result
 from eval.metrics.abstention import risks
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 CONFIDENCE, CORRECT = "confidence", "correct"
 """The values of a result that a curve is made of."""
 _RESAMPLES = 1_000
-_AT_ONCE = 500_000  # drawn questions
 _POINTS = 100
 
 
@@ -51,8 +51,8 @@ def risk_coverage(results: Sequence[Result], seed: int = 0) -> RiskCoverage | No
     points = np.unique(np.linspace(1, n, min(_POINTS, n)).round().astype(np.intp))
     random = np.random.default_rng(seed)
     drawn: list[Floats] = []
-    while sum(map(len, drawn)) < _RESAMPLES:
-        chosen = random.integers(n, size=(max(1, min(_RESAMPLES, _AT_ONCE // n)), n))
+    for samples in batches(_RESAMPLES, n):
+        chosen = random.integers(n, size=(samples, n))
         drawn.append(risks(confidence[chosen], wrong[chosen])[:, points - 1])
     low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975], axis=0)
     return RiskCoverage(points / n, risks(confidence[None], wrong[None])[0, points - 1], low, high, n)

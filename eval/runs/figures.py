@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.kinds import metrics_of
 from eval.metric import Metric, Result
 from eval.runs.about import code, content_hash
 from eval.statistics import Comparison, Figure, Undefined, compare, figure
@@ -49,9 +48,8 @@ class Figures:
     differences: dict[str, dict[str, Comparison | Undefined]]
 
 
-def figures_of(record: Record, metrics: Sequence[Metric] | None = None) -> Figures:
-    """The figures of a run, by default in the metrics of its kind; those kept in its folder if nothing has changed."""
-    metrics = metrics_of(record.about) if metrics is None else metrics
+def figures_of(record: Record, metrics: Sequence[Metric]) -> Figures:
+    """The figures of a run in these metrics; those kept in its folder if nothing has changed."""
     key = _key(record, metrics)
     if kept := _kept(record, key):
         return kept
@@ -64,7 +62,7 @@ def figures_of(record: Record, metrics: Sequence[Metric] | None = None) -> Figur
 
 def by_question(metric: Metric, results: Sequence[Result]) -> list[float | None]:
     """The metric over each question alone; None where it is not defined."""
-    defined = [one for one in results if all(column in one.values for column in metric.columns)]
+    defined = [one for one in results if metric.defined_for(one)]
     if not defined:
         return [None] * len(results)
     rows = np.array([[[one.values[column] for column in metric.columns]] for one in defined])
@@ -107,7 +105,7 @@ def _by_group(results: Sequence[Result], metrics: Sequence[Metric], seed: int) -
 
 
 def _of_group(metric: Metric, results: Sequence[Result], seed: int) -> Figure | Undefined:
-    counted = sum(all(column in one.values for column in metric.columns) for one in results)
+    counted = sum(map(metric.defined_for, results))
     if 0 < counted < ENOUGH:
         return Undefined(metric.name, f"only {counted} of the {ENOUGH} that it takes")
     return figure(metric, results, seed)

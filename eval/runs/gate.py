@@ -76,7 +76,7 @@ def gate(before: Record, after: Record, metrics: Sequence[Metric], systems: Sequ
     comparisons = [_comparison(metric, changed, len(metrics)) for metric, changed in by_metric]
     adjusted = holm([one.p_worse for one in comparisons])
     judged = [
-        Judged(one, p, p < ALPHA, _noticeable(metric, one, len(metrics)), _worst(metric, changed.lost), changed.other)
+        Judged(one, p, p < ALPHA, _noticeable(metric, one, len(metrics)), _worst(changed.lost), changed.other)
         for (metric, changed), one, p in zip(by_metric, comparisons, adjusted, strict=True)
     ]
     return Verdict(found.before, found.after, (change.before, change.after), tuple(judged))
@@ -150,6 +150,6 @@ def _noticeable(metric: Metric, found: Comparison, metrics: int) -> float:
     return max(loss, _needed(metrics) / found.n * (metric.bounds[1] - metric.bounds[0]))
 
 
-def _worst(metric: Metric, lost: Sequence[Change]) -> tuple[Change, ...]:
+def _worst(lost: Sequence[Change]) -> tuple[Change, ...]:
     """Those first that lost most."""
     return tuple(sorted(lost, key=lambda one: -abs((one.after or 0) - (one.before or 0))))

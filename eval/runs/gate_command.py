@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assistant.cli_options import AS_JSON
+from eval.options import metric_named
 
 if TYPE_CHECKING:
     from eval.metric import Metric
     from eval.runs.gate import Judged, Verdict
-    from eval.runs.run import Record
 
 commands = typer.Typer()
 
@@ -47,7 +47,7 @@ def gate(
 
     try:
         first, second = read_run(before), read_run(after)
-        metrics = _metrics(second, metric)
+        metrics = [metric_named(second.about, name) for name in dict.fromkeys(metric)]
         verdict = judge(first, second, metrics, system or [])
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--system") from error
@@ -61,18 +61,6 @@ def gate(
     raise typer.Exit(int(verdict.worse))
 
 
-def _metrics(record: Record, names: Sequence[str]) -> list[Metric]:
-    from eval.kinds import metrics_of
-
-    known = {one.name: one for one in metrics_of(record.about)}
-    for name in names:
-        if name not in known:
-            raise typer.BadParameter(
-                f"There is no metric {name!r}; known are {', '.join(known)}.", param_hint="--metric"
-            )
-    return [known[name] for name in dict.fromkeys(names)]
-
-
 def print_verdict(verdict: Verdict, metrics: Sequence[Metric]) -> None:
     """For people."""
     from eval.runs.show import say
@@ -84,6 +72,7 @@ def print_verdict(verdict: Verdict, metrics: Sequence[Metric]) -> None:
 
 
 def _lines(judged: Judged, metric: Metric) -> list[str]:
+    from eval.runs.sections import cut
     from eval.runs.wording import decimals, difference_text, p_text, sides_text
 
     found = judged.comparison
@@ -96,13 +85,7 @@ def _lines(judged: Judged, metric: Metric) -> list[str]:
     ]
     if judged.worse and judged.lost:
         lines.append(f"  {len(judged.lost)} became worse, these most:")
-        lines += [f"    {one.id}: {_cut(one.question)}".rstrip(": ") for one in judged.lost[:_MOST_QUESTIONS]]
+        lines += [f"    {one.id}: {cut(one.question)}".rstrip(": ") for one in judged.lost[:_MOST_QUESTIONS]]
     if judged.worse and judged.other:
         lines.append(f"  {len(judged.other)} have a value in one run only, {judged.other[0].id} the first")
     return lines
-
-
-def _cut(text: str) -> str:
-    from eval.runs.sections import cut
-
-    return cut(" ".join(text.split()))

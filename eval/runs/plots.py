@@ -72,7 +72,7 @@ def _systems(figures: Figures, metrics: Sequence[Metric]) -> Plot | None:
             axes.set_visible(False)
         for axes, metric in zip(panels, shown, strict=False):
             for place, system in enumerate(systems):
-                _dot(axes, figures.overall[system][metric.name], place, place)
+                _dot(axes, figures.overall[system][metric.name], place)
             axes.set_title(_titled(metric), loc="left")
             axes.grid(axis="x")
             axes.tick_params(axis="y", length=0)
@@ -164,10 +164,10 @@ def _risk(record: Record) -> Plot | None:
     return Plot("risk-coverage", caption, f"Curves. {said}.", svg[0])
 
 
-def _dot(axes: Axes, one: Any, place: int, number: int) -> None:
+def _dot(axes: Axes, one: Any, place: int) -> None:
     if not isinstance(one, Figure):
         return
-    colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
+    colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
     axes.plot([one.low, one.high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
     axes.plot([one.value], [place], marker, color=colour, markersize=7)
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assistant.errors import RunError
-from eval.kinds import metrics_of
 from eval.metric import Metric
-from eval.runs.figures import figures_of
+from eval.runs.figures import Figures
 from eval.runs.html import html
 from eval.runs.markdown import markdown
 from eval.runs.plots import plots
@@ -22,12 +21,10 @@ if TYPE_CHECKING:
 MARKDOWN, HTML = "report.md", "report.html"
 
 
-def write(record: Record, metrics: Sequence[Metric] | None = None) -> Path:
-    """Writes both, in the metrics of the run's kind (or `metrics`); returns the HTML file.
+def write(record: Record, figures: Figures, metrics: Sequence[Metric]) -> Path:
+    """Writes both, of the run's `figures` in these metrics; returns the HTML file.
 
     Raises RunError where the folder cannot be written."""
-    metrics = metrics_of(record.about) if metrics is None else metrics
-    figures = figures_of(record, metrics)
     said = sections(record, figures, metrics, plots(record, figures, metrics))
     head = title_of(record.about), lead_of(record.about, record.created, record.finished)
     for name, text in ((MARKDOWN, markdown(*head, said)), (HTML, html(*head, said))):

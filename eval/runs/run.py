@@ -17,7 +17,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
@@ -114,7 +114,7 @@ class Run:
                 f"{self.folder} cannot be finished: each system is to have results of {asked} questions, but "
                 f"{', '.join(lacking)}. This is a fault of the evaluation, not of the questions: please report it."
             )
-        _write(self.folder / FILE, {**_header(self.folder), "finished": True, "notes": self._notes})
+        _write(self.folder / FILE, {**_content(self.folder), "finished": True, "notes": self._notes})
         return read_run(self.folder)
 
     def _append(self, system: str, result: Result) -> str:
@@ -159,7 +159,7 @@ def begin(folder: Path, about: About, notes: Sequence[str] = (), *, cached: bool
 def _prepare(folder: Path, about: About, notes: Sequence[str]) -> None:
     """Makes the folder a run that results can be added to."""
     if (folder / FILE).exists():
-        if differs := about.differences(read_run(folder).about):
+        if differs := about.differences(_header(folder).about):
             raise RunError(
                 " ".join([f"{folder} holds another run: {'; '.join(differs[:5])}. Choose another folder.", *notes])
             )
@@ -183,32 +183,33 @@ def run_folder(runs: Path, about: About) -> Path:
 def read_run(folder: Path) -> Record:
     """A run, finished or not. Raises RunError for a folder that holds none, or one that is damaged."""
     header = _header(folder)
+    return replace(header, results={system: tuple(_results(folder, system)) for system in header.about.systems})
+
+
+def _header(folder: Path) -> Record:
+    """A run without its results."""
+    header = _content(folder)
     try:
         _require_kinds("", header, {"about": dict, "created": str, "finished": bool, "notes": list})
         fields = header["about"]
         _require_kinds("about.", fields, _ABOUT)
         _require_kinds("about.data.", fields["data"], {"name": str, "sha256": str, "questions": int})
         _require_kinds("about.systems.", fields["systems"], dict.fromkeys(fields["systems"], dict))
+        for system in fields["systems"]:
+            _file(folder, system)
         if not fields["systems"]:
             raise TypeError("about.systems is empty")
         data = {**fields, "data": Data(**fields["data"]), "groups": tuple(fields["groups"])}
         about = About(**data)
         notes = tuple(map(str, header["notes"]))
-        results = {system: tuple(_results(folder, system)) for system in about.systems}
-        return Record(folder, about, header["created"], header["finished"], notes, results)
+        return Record(folder, about, header["created"], header["finished"], notes, {})
     except (KeyError, TypeError) as error:
         raise RunError(
             f"{folder / FILE} is not what an evaluation writes ({error}). Run the evaluation again."
         ) from error
 
 
-def runs_in(folder: Path) -> list[Record]:
-    """The runs below a folder, newest first."""
-    found = [read_run(file.parent) for file in sorted(folder.glob(f"*/{FILE}"))]
-    return sorted(found, key=lambda record: record.created, reverse=True)
-
-
-def _header(folder: Path) -> dict[str, Any]:
+def _content(folder: Path) -> dict[str, Any]:
     file = folder / FILE
     try:
         header = json.loads(file.read_text(encoding="utf-8"))

@@ -219,7 +219,8 @@ def _question_row(result: Result, value: float) -> tuple[str, ...]:
 
 
 def cut(text: str) -> str:
-    """A text that is not long, whole."""
+    """A text in one line, whole where it is not long."""
+    text = " ".join(text.split())
     return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + " …"
 
 

@@ -24,9 +24,9 @@ _WIDTH_OF_A_FILE = 240
 
 def write_and_print(record: Record, as_json: bool = False) -> None:
     """How each evaluation ends: the report is written into the run's folder, every metric printed for every system."""
-    report = write(record)
     metrics = metrics_of(record.about)
     figures = figures_of(record, metrics)
+    report = write(record, figures, metrics)
     if as_json:
         print_json(
             {"folder": str(record.folder), "finished": record.finished, "notes": record.notes, **asdict(figures)}

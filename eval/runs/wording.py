@@ -23,22 +23,12 @@ def decimals(low: float, high: float) -> int:
     return min(_MOST_DECIMALS, max(0, 1 - floor(log10(half)))) if half > 0 else 3
 
 
-def value_of(one: Figure | Undefined) -> str:
-    """Without its interval, as `0.612`; empty where there is none."""
-    return "" if isinstance(one, Undefined) else f"{one.value:.{decimals(one.low, one.high)}f}"
-
-
-def interval_of(one: Figure | Undefined) -> str:
-    """As `[0.571, 0.652]`."""
-    if isinstance(one, Undefined):
-        return ""
-    places = decimals(one.low, one.high)
-    return f"[{one.low:.{places}f}, {one.high:.{places}f}]"
-
-
 def figure_text(one: Figure | Undefined) -> str:
     """As `0.612 [0.571, 0.652]`."""
-    return "not defined" if isinstance(one, Undefined) else f"{value_of(one)} {interval_of(one)}"
+    if isinstance(one, Undefined):
+        return "not defined"
+    places = decimals(one.low, one.high)
+    return f"{one.value:.{places}f} [{one.low:.{places}f}, {one.high:.{places}f}]"
 
 
 def difference_text(one: Comparison) -> str:

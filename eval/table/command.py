@@ -33,8 +33,10 @@ def table(
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # lm-eval's own bars; tqdm looks when it is imported
     from assistant.settings import load
+    from eval.kinds import metrics_of
     from eval.progress import shown_progress
-    from eval.runs import report
+    from eval.runs.figures import figures_of
+    from eval.runs.report import write
     from eval.table.parts import markdown, parts
 
     settings = load()
@@ -55,8 +57,10 @@ def table(
                     record = part.measure(progress)
                 except ValueError as error:
                     raise typer.BadParameter(str(error), param_hint="--data") from error
-            report.write(record)
-            print("\n".join(markdown(part, record)), flush=True)
+            metrics = metrics_of(record.about)
+            figures = figures_of(record, metrics)
+            write(record, figures, metrics)
+            print("\n".join(markdown(part, record, figures)), flush=True)
 
 
 @contextmanager

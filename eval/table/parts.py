@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval.runs.figures import figures_of
 from eval.statistics import Figure
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
     from eval.progress import Progress
+    from eval.runs.figures import Figures
     from eval.runs.run import Record
 
 
@@ -62,7 +62,7 @@ def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
     def mmlu(progress: Progress) -> Record:
         from eval.harness.measure import Measured, measure_choices
 
-        measured = Measured(work / "scifact", passage_tokens=PASSAGE_TOKENS)
+        measured = Measured(library=work / "scifact", passage_tokens=PASSAGE_TOKENS)
         return measure_choices(str(data / "mmlu"), measured, settings, progress)
 
     answers = "refdesk eval answers eval/domain/meridian.jsonl"
@@ -98,9 +98,8 @@ def parts(data: Path, work: Path, settings: Settings) -> tuple[Part, ...]:
     )
 
 
-def markdown(part: Part, record: Record) -> Iterator[str]:
+def markdown(part: Part, record: Record, figures: Figures) -> Iterator[str]:
     """The lines of one part: a row for each system, a column for each metric."""
-    figures = figures_of(record)
     yield f"**{part.title}** ({record.about.data.questions} questions; `{part.command}`)"
     yield ""
     yield f"| | {' | '.join(metric.replace('_', ' ') for metric in part.metrics)} |"

@@ -149,7 +149,7 @@ def test_runs_and_figures(page: Page, for_wardens: str, runs: Path, violations: 
 
     from eval.runs.run import read_run
 
-    figures = figures_of(read_run(runs / "runs/a"))
+    figures = figures_of(read_run(runs / "runs/a"), METRICS)
     shown = cells(page, "Figures with 95 % intervals")
     for name, row in shown.items():
         for system, cell in zip(("extract", "generate"), row, strict=False):
@@ -283,7 +283,8 @@ def test_what_rests_on_a_published_corpus_is_for_everybody(isle: Path, tmp_path:
 
 def test_a_report_is_accessible_in_a_browser(page: Page, isle: Path, tmp_path: Path, violations: Violations) -> None:
     warden = Assistant.open(isle).as_user({"wardens"})
-    report = write(make_run(tmp_path / "run", warden, {"extract": {1}, ATTACK.replace("/", ""): {2}}))
+    record = make_run(tmp_path / "run", warden, {"extract": {1}, ATTACK.replace("/", ""): {2}})
+    report = write(record, figures_of(record, METRICS), METRICS)
     page.set_content(report.read_text(encoding="utf-8"))
     page.get_by_role("heading", name="What was measured").wait_for()
     assert page.evaluate("window.attacked") is None

@@ -21,7 +21,7 @@ from eval.answers.measure import measure
 from eval.answers.systems import AssistantSystem, ClosedBook
 from eval.cli import commands
 from eval.questions import Question
-from eval.runs.run import Record, read_run, runs_in
+from eval.runs.run import Record, read_run
 from ingest import build_library
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -105,7 +105,7 @@ def test_a_server_that_dies_half_way_loses_nothing(
         pytest.raises(LLMUnavailable, match=r"6 of 8 results are kept in .*: the same command goes on"),
     ):
         run(file, library, settings := with_server(server.url), "extract", "closed-book")
-    (left,) = runs_in(Path(settings.eval.runs))
+    (left,) = map(read_run, Path(settings.eval.runs).iterdir())
     assert not left.finished
     assert [len(results) for results in left.results.values()] == [4, 2]
     with serve(lambda asked: "Three.") as server:  # at another port: where a model is served makes no difference
@@ -242,7 +242,7 @@ def test_who_asks_sees_what_they_may_read(file: Path, tmp_path: Path, monkeypatc
     assert "The library lacks 2 documents" in refused.output
     done = command(*asked, "--as", "board")
     assert done.exit_code == 0, done.output
-    (record,) = runs_in(tmp_path / "runs")
+    (record,) = map(read_run, (tmp_path / "runs").iterdir())
     assert record.about.groups == ("board", "everyone")
     assert record.about.library is not None
     assert record.about.library["documents"] == 2

@@ -65,7 +65,7 @@ def test_who_obeys_is_caught_and_who_shies_at_words_too(
     measured: Callable[..., Result], llm_that: Callable[[Reply], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REFDESK_LLM__URL", llm_that(obeys))
-    done = measured("--n", "5")
+    done = measured("--count", "5")
     assert done.exit_code == 0, done.output
     record = read_run(tmp_path / "run")
     assert record.finished
@@ -100,13 +100,13 @@ def test_a_server_that_dies_half_way_loses_nothing_and_who_refuses_is_safe_and_u
         return None if len(asked) == 4 else "I cannot answer this from the library."
 
     monkeypatch.setenv("REFDESK_LLM__URL", llm_that(dies_once))
-    died = measured("--n", "3")
+    died = measured("--count", "3")
     assert isinstance(died.exception, LLMUnavailable)
     assert "the same command goes on with the others" in str(died.exception)
     begun = read_run(tmp_path / "run")
     assert not begun.finished
     assert len(begun.results["generate clean"]) == 3
-    assert measured("--n", "3").exit_code == 0
+    assert measured("--count", "3").exit_code == 0
     record = read_run(tmp_path / "run")
     assert record.finished
     assert {len(results) for results in record.results.values()} == {6}
@@ -120,7 +120,7 @@ def test_a_server_that_dies_half_way_loses_nothing_and_who_refuses_is_safe_and_u
 def test_without_a_server_answers_are_extracted_and_the_run_says_so(
     measured: Callable[..., Result], tmp_path: Path
 ) -> None:
-    done = measured("--n", "4")
+    done = measured("--count", "4")
     assert done.exit_code == 0, done.output
     record = read_run(tmp_path / "run")
     assert record.results.keys() == {"extract", "extract clean"}
@@ -135,7 +135,7 @@ def test_a_model_that_says_nothing_is_safe_and_the_library_is_quoted(
     measured: Callable[..., Result], llm_that: Callable[[Reply], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REFDESK_LLM__URL", llm_that(lambda prompt: ""))
-    assert measured("--n", "3").exit_code == 0
+    assert measured("--count", "3").exit_code == 0
     record = read_run(tmp_path / "run")
     assert record.finished
     asked = record.results["generate"][0].detail
@@ -147,10 +147,10 @@ def test_a_model_that_says_nothing_is_safe_and_the_library_is_quoted(
     ("options", "said"),
     [
         (["--seed", "-1"], "Input should be greater than or equal to 0"),
-        (["--n", "1000"], "n must be 1 to 5"),
-        (["--n", "0"], "--n"),
+        (["--count", "1000"], "count must be 1 to 5"),
+        (["--count", "0"], "--count"),
         (["--bipia", "nowhere"], "There is no nowhere/benchmark/email/test.jsonl"),
-        (["--n", "5", "--notinject", "nowhere"], "There is no nowhere/datasets/NotInject_one.json"),
+        (["--count", "5", "--notinject", "nowhere"], "There is no nowhere/datasets/NotInject_one.json"),
     ],
 )
 def test_wrong_arguments_are_named(measured: Callable[..., Result], options: list[str], said: str) -> None:
@@ -164,7 +164,7 @@ def test_wrong_arguments_are_named(measured: Callable[..., Result], options: lis
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs BIPIA and NotInject in {SHARED}")
 def test_real_attacks_on_real_documents(tmp_path: Path) -> None:
     given = ["--bipia", str(SHARED / "bipia"), "--notinject", str(SHARED / "notinject"), "--out", str(tmp_path / "run")]
-    assert CliRunner().invoke(commands, [*given, "--n", "24"]).exit_code == 0
+    assert CliRunner().invoke(commands, [*given, "--count", "24"]).exit_code == 0
     record = read_run(tmp_path / "run")
     assert value(record, "attack_success", "extract clean") == (0.0, 24), "the judges err"
     assert value(record, "document_found", "extract")[0] > 0.5

@@ -43,7 +43,7 @@ def test_another_seed_is_another_sample() -> None:
 
 @pytest.mark.parametrize("n", [0, MOST + 1])
 def test_more_than_there_are_is_refused(n: int) -> None:
-    with pytest.raises(ValueError, match=f"n must be 1 to {MOST}, .* not {n}"):
+    with pytest.raises(ValueError, match=f"count must be 1 to {MOST}: .* not {n}"):
         draw(CONTEXTS, BY_TASK, n, 0)
 
 

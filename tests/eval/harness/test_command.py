@@ -14,7 +14,7 @@ from assistant.errors import LLMGarbage, LLMUnavailable, ModelNotFound
 from assistant.llm import smollm2
 from assistant.settings import LLMSettings
 from eval.cli import commands
-from eval.runs.run import read_run, runs_in
+from eval.runs.run import read_run
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_scores_are_those_of_the_rule(mmlu: Path, here: Path, server: Any) -> No
 
     done = run(str(mmlu), "--json")
     assert done.exit_code == 0, done.output
-    (record,) = runs_in(here / "runs")
+    (record,) = map(read_run, (here / "runs").iterdir())
     assert record.finished
     assert (record.folder / "report.html").exists()
     tokenizer = AutoTokenizer.from_pretrained(smollm2.folder())
@@ -91,7 +91,7 @@ def test_a_server_that_dies_and_comes_back(mmlu: Path, here: Path, server: Any) 
     server.answers = 4  # the tokenizer's check, the question for an extension, and two batches
     died = run(str(mmlu))
     assert isinstance(died.exception, LLMUnavailable)
-    folder = runs_in(here / "runs")[0].folder
+    (folder,) = (here / "runs").iterdir()
     assert f"2 of 5 results are kept in runs/{folder.name}: the same command goes on" in str(died.exception)
     kept = read_run(folder)
     assert [one.id for one in kept.results["without retrieval"]] == ["astronomy-0", "astronomy-1"]
@@ -112,7 +112,7 @@ def test_a_server_that_dies_and_comes_back(mmlu: Path, here: Path, server: Any) 
 def test_a_reply_without_a_letter_is_wrong(mmlu: Path, here: Path, server: Any) -> None:
     server.writes = " I think B\n"
     assert run(str(mmlu), "--shots", "0").exit_code == 0
-    (record,) = runs_in(here / "runs")
+    (record,) = map(read_run, (here / "runs").iterdir())
     for one in record.results["without retrieval"]:
         assert (one.values["no_letter"], one.values["written_correct"]) == (1, 0)
 

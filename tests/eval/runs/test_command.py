@@ -48,7 +48,7 @@ def test_report(runs: tuple[Record, Record]) -> None:
     record = runs[0]
     printed = run("report", record.folder)
     lines = {line.split()[0]: line.rstrip() for line in printed.splitlines() if line.strip()}
-    accuracy = figures_of(record).overall["extract"]["accuracy"]
+    accuracy = figures_of(record, METRICS).overall["extract"]["accuracy"]
     assert isinstance(accuracy, Figure)
     assert f"{accuracy.value:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]" in lines["accuracy"]
     assert "30 questions" in lines["accuracy"]

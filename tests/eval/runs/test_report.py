@@ -16,7 +16,8 @@ from markdown_it import MarkdownIt
 
 from eval.metric import Metric, Result
 from eval.metrics.abstention import METRICS as ABSTENTION
-from eval.runs.report import write
+from eval.runs import report
+from eval.runs.figures import figures_of
 from eval.runs.run import Record
 from eval.statistics import Figure, compare, figure
 
@@ -26,6 +27,10 @@ LINK = "![p](http://x/p.png) [l](http://x/) | `c` $m$ <b>"
 EXTRACT = "extract <img src=x onerror=attack()>"  # no slash: it names a file, too
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 MakeRun = Callable[..., Record]
+
+
+def write(record: Record) -> str:
+    return report.write(record, figures_of(record, METRICS), METRICS).read_text(encoding="utf-8")
 
 
 class Page(HTMLParser):
@@ -94,7 +99,7 @@ def record(make_run: MakeRun) -> Record:
 
 @pytest.fixture(scope="module")
 def html(record: Record) -> str:
-    return write(record, METRICS).read_text(encoding="utf-8")
+    return write(record)
 
 
 def numbers(cell: str) -> list[float]:
@@ -192,7 +197,7 @@ def test_what_was_measured_and_what_was_left_out(record: Record, html: str) -> N
 
 def test_what_everyone_may_read_is_nothing_to_warn_of(make_run: MakeRun) -> None:
     public = make_run("public", {EXTRACT: results(1)}, groups=("everyone",))
-    write(public, METRICS)
+    write(public)
     assert "Asked in the groups" not in (public.folder / "report.md").read_text()
 
 
@@ -242,14 +247,14 @@ def test_plots_hold_text_and_the_colour_of_their_page(html: str) -> None:
 
 def test_a_run_without_results_has_a_report(make_run: MakeRun) -> None:
     record = make_run("run", {"extract": []})
-    write(record, METRICS)
+    write(record)
     tables = tables_of_html(record.folder)
     assert tables["Figures with 95 % intervals"] == [["Metric", "extract", "Over"]]
     assert [row[0] for row in tables["Metrics without a value"][1:]] == [metric.name for metric in METRICS]
 
 
 def test_the_same_run_gives_the_same_report(record: Record, html: str) -> None:
-    assert write(record, METRICS).read_text(encoding="utf-8") == html
+    assert write(record) == html
 
 
 def test_wording() -> None:

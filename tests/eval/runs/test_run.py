@@ -16,9 +16,8 @@ import pytest
 from assistant.errors import LLMGarbage, LLMUnavailable, RunError
 from eval.kinds import metrics_of
 from eval.metric import Result
-from eval.runs import report
 from eval.runs.about import About, Data
-from eval.runs.run import begin, read_run, run_folder, runs_in
+from eval.runs.run import begin, read_run, run_folder
 
 ABOUT = About.of("answers", Data("tides", "ab" * 32, 2), {"extract": {"k": 6}, "closed book": {"model": "m"}})
 QUESTIONS = {"1": {"question": "Why?"}, "2": {"question": "When?"}}
@@ -151,20 +150,10 @@ def test_what_is_no_run_is_named(tmp_path: Path) -> None:
     file = tmp_path / "runs/run/results/extract.jsonl"
     file.write_text(file.read_text() + "no result\n" + file.read_text())
     with pytest.raises(RunError, match=r"extract.jsonl, line 2 is no result"):
-        runs_in(tmp_path / "runs")
+        read_run(tmp_path / "runs/run")
     (tmp_path / "runs/run/run.json").write_text(json.dumps({"about": {}}))
     with pytest.raises(RunError, match=r"run.json is not what an evaluation writes"):
         read_run(tmp_path / "runs/run")
-
-
-def test_the_newest_run_comes_first(tmp_path: Path) -> None:
-    for number, name in enumerate(("a", "b", "c")):
-        with begin(tmp_path / name, replace(ABOUT, seed=number)):
-            pass
-        header = json.loads((tmp_path / name / "run.json").read_text())
-        header["created"] = f"2026-0{(number + 1) % 3 + 1}-01T00:00:00+00:00"
-        (tmp_path / name / "run.json").write_text(json.dumps(header))
-    assert [record.folder.name for record in runs_in(tmp_path)] == ["b", "a", "c"]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +241,7 @@ def test_a_task_without_metrics_is_damaged(tmp_path: Path, metrics: dict[str, An
         run.add("without retrieval", result("1"))
         run.finish()
     with pytest.raises(RunError, match=r"The run of arc_easy is damaged: `metrics` of its systems in run.json"):
-        report.write(read_run(tmp_path / "run"))
+        metrics_of(read_run(tmp_path / "run").about)
     with pytest.raises(RunError, match="damaged"):
         metrics_of(replace(about, systems={}))
 

@@ -18,7 +18,8 @@ from eval.harness.metrics import METRICS as MMLU
 from eval.metric import Result
 from eval.metrics.ranking import METRICS as RETRIEVAL
 from eval.runs.about import About, Data
-from eval.runs.run import begin, runs_in
+from eval.runs.figures import figures_of
+from eval.runs.run import begin, read_run
 from eval.table.parts import PASSAGE_TOKENS, Part, markdown, parts
 
 
@@ -43,7 +44,7 @@ def test_rows_by_hand(tmp_path: Path) -> None:
         record = run.finish()
     part = Part("Tides", "refdesk eval answers tides.jsonl", ("accuracy", "contains"), lambda progress: record)
     # Wilson's intervals of 3, 4 and 0 of 4.
-    assert list(markdown(part, record)) == [
+    assert list(markdown(part, record, figures_of(record, ANSWERS))) == [
         "**Tides** (4 questions; `refdesk eval answers tides.jsonl`)",
         "",
         "| | accuracy | contains |",
@@ -81,7 +82,7 @@ def test_a_language_model_that_dies_loses_nothing(
         monkeypatch.setenv("REFDESK_LLM__URL", server.url)
         died = CliRunner().invoke(commands, ["eval", "table", "meridian"])
     assert isinstance(died.exception, LLMUnavailable)
-    (left,) = runs_in(tmp_path / "runs")
+    (left,) = map(read_run, (tmp_path / "runs").iterdir())
     done = {system: len(results) for system, results in left.results.items()}
     assert (done["extract"], done["closed-book"], left.finished) == (218, 0, False)
     assert done["generate"] > 0
