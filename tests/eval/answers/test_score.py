@@ -31,7 +31,7 @@ REFUSAL = Reply("I cannot answer this. 70 litres per second", False, None, 0.1, 
 
 def values(question: Question, reply: Reply, assistant: Assistant) -> dict[str, float]:
     found = result(question, reply, are_verbatim(reply.citations, assistant), None)
-    assert json.loads(json.dumps(asdict(found), allow_nan=False)) == asdict(found)
+    assert json.loads(json.dumps(asdict(found), allow_nan=False)) == {**asdict(found), "wider": list(found.wider)}
     return found.values
 
 
