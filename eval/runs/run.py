@@ -30,7 +30,7 @@ from eval.runs.cache import Cache, open_cache
 
 FILE = "run.json"
 _LOCK = "run.lock"
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.EEXIST)
 _ABOUT = {
     "kind": str,
     "data": dict,

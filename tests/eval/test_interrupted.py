@@ -62,7 +62,8 @@ class Shell:
 
     def done(self) -> int:
         """How many results there are."""
-        return sum(file.read_bytes().count(b"\n") for file in self.folder.glob("**/results/*.jsonl"))
+        files = [file for runs in ("run", "runs/*") for file in self.folder.glob(f"{runs}/results/*.jsonl")]
+        return sum(file.read_bytes().count(b"\n") for file in files)
 
 
 def wait_until(true: Callable[[], bool], running: subprocess.Popen[str]) -> None:

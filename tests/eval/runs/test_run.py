@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-import errno
 import json
+import resource
 import signal
 import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -246,21 +248,34 @@ def test_a_task_without_metrics_is_damaged(tmp_path: Path, metrics: dict[str, An
         metrics_of(replace(about, systems={}))
 
 
-def test_a_full_disk_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> str:
-        raise OSError(errno.ENOSPC, "No space left on device")
+@contextmanager
+def room_for(more: int, file: Path) -> Iterator[None]:
+    """Lets no file grow past what this one has and `more` bytes, as on a disk that is full by then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
+
+def test_a_full_disk_keeps_what_is_done(tmp_path: Path) -> None:
     def measure() -> None:
         with begin(tmp_path / "run", ABOUT, cached=False) as run:
             run.add("extract", result("1"))
-            monkeypatch.setattr(run, "_append", full)
-            run.add("extract", result("2"))
+            (file,) = (tmp_path / "run/results").iterdir()
+            with room_for(20, file):
+                run.add("extract", result("2"))
 
     with pytest.raises(
-        RunError, match=r"run cannot be written .*No space.* 1 of 4 results are kept in .*/run: the same"
+        RunError, match=r"run cannot be written .*File too large.* 1 of 4 results are kept in .*/run: the same"
     ):
         measure()
     assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1"]
+    with begin(tmp_path / "run", ABOUT, cached=False) as run:
+        assert list(run.done("extract")) == ["1"]
+        run.add("extract", result("2"))
+    assert [one.id for one in read_run(tmp_path / "run").results["extract"]] == ["1", "2"]
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"file cannot be written"), begin(tmp_path / "file", ABOUT):
         pass
