@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import os
+import signal
 import sys
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # A developer's own settings must not change what a test sees; a test that needs one sets it itself.
 for _name in [name for name in os.environ if name.startswith("REFDESK_") and "__" in name]:
     del os.environ[_name]
+# What a test starts can be ended by Ctrl-C, even if the tests themselves were started where it is ignored: by `&`, say.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test hangs on how fast a machine is.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
@@ -67,22 +69,11 @@ def _needs_vllm(file: Path) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where converted models are kept: `$REFDESK_CACHE` if it is set, else one folder for this session."""
-    os.environ.setdefault("REFDESK_CACHE", str(tmp_path_factory.getbasetemp() / "model-cache"))
+    """Where converted models are kept: `$REFDESK_CACHE` if it is set, else one folder for all workers of this session."""
+    session = tmp_path_factory.getbasetemp()
+    session = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
+    os.environ.setdefault("REFDESK_CACHE", str(session / "model-cache"))
     return Path(os.environ["REFDESK_CACHE"])
-
-
-@pytest.fixture(autouse=True)
-def warnings_are_logged() -> None:
-    """Libraries change logging for the whole process, even that of others; what a test reads of a log must not hang on
-    which tests ran before it."""
-    logging.disable(logging.NOTSET)
-    root = logging.getLogger()
-    root.setLevel(logging.WARNING)
-    for name, logger in root.manager.loggerDict.items():
-        if name.partition(".")[0] in ("assistant", "ingest", "eval", "app") and isinstance(logger, logging.Logger):
-            logger.disabled, logger.propagate = False, True
-            logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,8 @@ def _quantize(graph: Path, work: Path) -> str:
 
     samples = _samples(graph)
     plain = openvino.Core().read_model(graph / "model.xml")
-    nncf.set_log_level(logging.ERROR)
+    # Its own `set_log_level` changes handlers, too, and they may be those of the program that Refdesk is a part of.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     try:
         with redirect_stdout(sys.stderr):  # for its progress bars, which are no part of a command's answer
             quantized = nncf.quantize(

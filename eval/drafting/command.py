@@ -82,26 +82,29 @@ def _draft(library: Path, out: Path, count: int, seed: int, llm: bool, groups: s
     embedder = open_embedder(settings.embedder, opened.made_with[1])
     opened.require(embedder)
     writer = Writer(settings.llm) if llm else None
-    failed: LLMUnavailable | None = None
+    about: dict[str, Any] = {"library": library.resolve().name, "seed": seed, "groups": sorted(held)}
     with opened.view(held) as view, shown_progress() as progress:
+        about |= {"generation": view.generation} | ({"llm": writer.model} if writer else {})
         drafting = Drafting(view, embedder, settings.search, seed, progress)
-        drafting.without_llm(count - count // 2 if llm else count)
-        if writer:
-            try:
+        try:
+            drafting.without_llm(count - count // 2 if llm else count)
+            if writer:
                 drafting.with_llm(count // 2, writer)
-            except LLMUnavailable as error:
-                failed = error
-        generation = view.generation
-    made = drafting.made
-    if made.kept:
-        about = {"library": library.resolve().name, "generation": generation, "seed": seed, "groups": sorted(held)}
-        write_review(out, made.kept, about | ({"llm": writer.model} if writer else {}))
-    _report(made, out, count, as_json)
-    if failed:
-        kept = (
-            f"The {len(made.kept)} drafts made before are kept in {out}." if made.kept else "No draft was made before."
-        )
-        raise LLMUnavailable(f"{failed} {kept}") from failed
+        except (LLMUnavailable, KeyboardInterrupt) as error:
+            raise type(error)(f"{error} {_kept(drafting.made, out, about)}".strip()) from error
+    if drafting.made.kept:
+        write_review(out, drafting.made.kept, about)
+    _report(drafting.made, out, count, as_json)
+
+
+def _kept(made: Made, out: Path, about: dict[str, Any]) -> str:
+    """Writes what was drafted before the end came, and says so."""
+    from eval.drafting.review import write_review
+
+    if not made.kept:
+        return "No draft was made before."
+    write_review(out, made.kept, about)
+    return f"The {len(made.kept)} drafts made before are kept in {out}."
 
 
 def _report(made: Made, out: Path, wanted: int, as_json: bool) -> None:

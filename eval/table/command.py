@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,7 @@ def table(
     from eval.runs.report import write
     from eval.table.parts import markdown, parts
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that the LLM server ends too
     settings = load()
     by_name = dict(zip(_SECTIONS, parts(data, work, settings), strict=True))
     if unknown := [name for name in sections or () if name not in by_name]:

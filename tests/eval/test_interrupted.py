@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of each evaluation: it ends at once and says how to go on, and the same command does."""
+"""Ctrl-C (or SIGTERM) in the middle of an evaluation: it ends at once and says how to go on; the same command does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,17 +42,14 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: signal.signal(
-                signal.SIGINT, signal.SIG_DFL
-            ),  # ignored where tests are in the background
         )
 
-    def interrupted(self, *arguments: str, once: Callable[[], bool]) -> str:
+    def interrupted(self, *arguments: str, once: Callable[[], bool], by: signal.Signals = signal.SIGINT) -> str:
         """What a command says on standard error that is ended as soon as `once` is true."""
         with self.start(*arguments) as running:
             try:
                 wait_until(once, running)
-                running.send_signal(signal.SIGINT)
+                running.send_signal(by)
                 _, said = running.communicate(timeout=20)
             finally:
                 running.kill()
@@ -103,6 +101,17 @@ def test_answers(tmp_path: Path, questions: Path, serve_llm: Any) -> None:
     assert record.finished
     assert record.results["closed-book"][:1] == left.results["closed-book"]
     assert len(server.asked) == before + 3
+
+
+def test_drafts(tmp_path: Path, questions: Path, serve_llm: Any) -> None:
+    drafts = tmp_path / "drafts.toml"
+    with serve_llm(seconds=60.0) as server:
+        shell = Shell(tmp_path, REFDESK_LLM__URL=server.url)
+        command = ("make-questions", str(tmp_path / "library"), "--out", str(drafts), "--count", "8", "--llm")
+        said = shell.interrupted(*command, once=lambda: len(server.bodies) > 0)
+    kept = len(tomllib.loads(drafts.read_text("utf-8"))["draft"])
+    assert kept > 0
+    assert said.splitlines()[-1] == f"refdesk: stopped. The {kept} drafts made before are kept in {drafts}."
 
 
 @pytest.fixture
@@ -194,7 +203,7 @@ def test_a_table_ends_the_server_that_it_started(tmp_path: Path) -> None:
         REFDESK_LLM__MODEL=str(model),
         REFDESK_LLM__START_SECONDS="60",
     )
-    said = shell.interrupted("table", "meridian", once=lambda: shell.done() >= 1)
+    said = shell.interrupted("table", "meridian", once=lambda: shell.done() >= 1, by=signal.SIGTERM)
     (folder,) = (tmp_path / "runs").iterdir()
     stopped = next(line for line in said.splitlines() if line.startswith("refdesk: stopped."))
     assert stopped == SAID.format(shell.done(), 3 * 218, folder)

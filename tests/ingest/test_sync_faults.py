@@ -28,6 +28,8 @@ from ingest.connectors.connector import Fetched, Gone, Listed
 from ingest.report import Line, Report
 from ingest.sources import Source
 from ingest.sync import LOCK, sync_sources
+from ingest.sync.reading import READING
+from ingest.sync.state import SourceState, digest
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
@@ -522,12 +524,22 @@ def test_an_answer_that_no_number_or_depth_can_hold_stops_its_own_source_only(
     assert report.sources[0].error
 
 
-def test_another_way_of_reading_reads_everything_again(
-    site: Any, sync: Callable[..., Report], monkeypatch: pytest.MonkeyPatch
+def test_what_was_read_in_another_way_is_read_again(
+    request: pytest.FixtureRequest, site: Any, sync: Callable[..., Report], tmp_path: Path, embedder: Embedder
 ) -> None:
     for key in "abc":
         site.edit(key, f"Something stands in {key}.")
     sync()
-    monkeypatch.setattr("ingest.sync.reading.READING", 2)
+    section = scripted.ScriptedOptions(site=request.node.name, max_removed=1.0)
+    with Library.open(tmp_path / "library").writer(embedder) as writer:  # leaves what an older Refdesk would have left
+        for item, access in writer.known("site").values():
+            assert item.stamp.startswith(f"{READING}:")
+            writer.record(replace(item, stamp=f"{READING - 1}:{item.stamp.partition(':')[2]}"), access)
+        state = SourceState.parse(writer.state("site"))
+        assert state.options == digest(section, READING)
+        writer.set_state("site", replace(state, options=digest(section, READING - 1)).written())
+        writer.publish()
+    sync()
+    assert site.fetched == {"a": 2, "b": 2, "c": 2}
     sync()
     assert site.fetched == {"a": 2, "b": 2, "c": 2}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,24 +104,3 @@ def desk(tmp_path: Path, embedder: Embedder) -> Iterator[Callable[[dict[str, Any
         return Desk(section, folder, embedder)
 
     return made
-
-
-@pytest.fixture
-def listen() -> Iterator[Callable[[ModuleType], list[str]]]:
-    """The list of what a module warns of from now on, taken from its own logger: after tests with other libraries in
-    the same process, nothing of it reached the root's handlers, and so pytest's `caplog`."""
-    heard: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
-    loggers: list[logging.Logger] = []
-
-    def to(module: ModuleType) -> list[str]:
-        loggers.append(vars(module)["_log"])
-        loggers[-1].addHandler(handler)
-        loggers[-1].setLevel(logging.WARNING)
-        return heard
-
-    yield to
-    for logger in loggers:
-        logger.removeHandler(handler)
-        logger.setLevel(logging.NOTSET)
