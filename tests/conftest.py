@@ -23,6 +23,9 @@ for _name in [name for name in os.environ if name.startswith("REFDESK_") and "__
     del os.environ[_name]
 # What a test starts can be ended by Ctrl-C, even if the tests themselves were started where it is ignored: by `&`, say.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Several workers, each with as many threads as there are cores, would wait for one another.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 # No test hangs on how fast a machine is.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
@@ -41,6 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.modules[name] = module
         spec.loader.exec_module(module)
         config.pluginmanager.register(module, name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that need vLLM come first, for they take longest, and of these the app's last: by then another worker has
+    converted the embedder that they wait for."""
+    items.sort(key=lambda item: (not _needs_vllm(item.path), _needs_vllm(item.path) and item.path.parent.name == "app"))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -69,7 +78,7 @@ def _needs_vllm(file: Path) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where converted models are kept: `$REFDESK_CACHE` if it is set, else one folder for all workers of this session."""
+    """Where converted models are kept: `$REFDESK_CACHE` if it is set, else a folder of this session, for all workers."""
     session = tmp_path_factory.getbasetemp()
     session = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
     os.environ.setdefault("REFDESK_CACHE", str(session / "model-cache"))

@@ -103,7 +103,11 @@ def test_answers(tmp_path: Path, questions: Path, serve_llm: Any) -> None:
     assert len(server.asked) == before + 3
 
 
-def test_drafts(tmp_path: Path, questions: Path, serve_llm: Any) -> None:
+def test_drafts(tmp_path: Path, serve_llm: Any) -> None:
+    (tmp_path / "docs").mkdir()
+    prose = "The tide gauge of the harbour writes down the height of the water every ten minutes. " * 4
+    (tmp_path / "docs/bureau.md").write_text(f"The Bureau of Quiet Affairs (BQA) has 44 offices.\n\n{prose}\n")
+    build_library([tmp_path / "docs"], tmp_path / "library")
     drafts = tmp_path / "drafts.toml"
     with serve_llm(seconds=60.0) as server:
         shell = Shell(tmp_path, REFDESK_LLM__URL=server.url)
