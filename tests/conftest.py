@@ -78,7 +78,7 @@ def _needs_vllm(file: Path) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where converted models are kept: `$REFDESK_CACHE` if it is set, else a folder of this session, for all workers."""
+    """Where converted models are kept: `$REFDESK_CACHE` if it is set, else one folder for all workers of a session."""
     session = tmp_path_factory.getbasetemp()
     session = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
     os.environ.setdefault("REFDESK_CACHE", str(session / "model-cache"))
