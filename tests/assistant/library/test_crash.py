@@ -20,7 +20,7 @@ import pytest
 Ask = Callable[..., Any]
 OPERATIONS = ("index", "update", "compact", "rollback", "migrate")
 LARGE = "settle"  # which takes a second a trial
-SPREAD = 10
+SPREAD = 6
 CASES = pytest.mark.parametrize(
     ("operation", "every"),
     [

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 Ask = Callable[..., Any]
-SPREAD = 12
+SPREAD = 8
 STEP = 64
 CATALOG = "catalog.sqlite"
 EVERY = pytest.mark.parametrize(
