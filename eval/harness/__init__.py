@@ -3,6 +3,7 @@
 questions.py  multiple-choice questions: MMLU, MMLU-Pro and ARC, from files or the hub
 local.py      a model in this process
 served.py     a model behind a server, such as vLLM
+room.py       how many tokens of a prompt either has room for
 passages.py   either of them, shown what a library holds
 systems.py    which of these a run measures
 tasks.py      tasks of lm-evaluation-harness, answered part by part

@@ -15,6 +15,7 @@ from transformers.utils import logging
 from assistant.errors import ModelNotFound
 from assistant.llm.vllm import place
 from assistant.settings import LLMSettings
+from eval.harness.room import room, writing_room
 
 _DTYPES = {"bf16": "bfloat16", "f32": "float32", "auto": "auto"}
 
@@ -108,18 +109,3 @@ class LocalModel(HFLM):  # type: ignore[misc]
         written = super()._model_generate(context, max_length, stop, past_key_values=self._cache, **asked)
         self._cached = written[0].tolist()[: self._cache.get_seq_length()]
         return written  # type: ignore[no-any-return]
-
-
-def writing_room(context: int, most: int) -> int:
-    """Most tokens of a prompt after which `most` are written. Raises ValueError where none are left for it."""
-    if context <= most:
-        raise ValueError(
-            f"The task has up to {most} tokens written, but the model's context has only {context} tokens: raise "
-            "REFDESK_LLM__CONTEXT_TOKENS."
-        )
-    return context - most
-
-
-def room(settings: LLMSettings) -> int:
-    """Most tokens of a prompt: servers want room for one token to generate, and for the last one of a continuation."""
-    return settings.context_tokens - 2

@@ -16,7 +16,7 @@ from assistant.llm.completions import complete
 from assistant.llm.generate import probe
 from assistant.llm.vllm import place
 from assistant.settings import LLMSettings
-from eval.harness.local import room, writing_room
+from eval.harness.room import room, writing_room
 
 _BATCH_TOKENS = 8_192
 """Of the prompts in one request: a CPU needs up to a minute for them."""
