@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,14 +23,28 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(commands, ["eval", "speed", *map(str, arguments)])
 
 
-def test_the_command_prints_a_line_for_each_wish_or_json(data: Path, tmp_path: Path) -> None:
-    common = ("search", "shelves-200", "shelves-5000", "--data", data, "--work", tmp_path, "--chunks", 400)
-    shown = run(*common)
+@pytest.fixture(scope="module")
+def searched(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A folder of work in which the row search was measured, and what the command said then."""
+    work = tmp_path_factory.mktemp("searched")
+    return work, run("search", "--data", data, "--work", work, "--chunks", 400)
+
+
+@pytest.fixture
+def work(searched: tuple[Path, Any], tmp_path: Path) -> Path:
+    """A copy of it, so that texts are not embedded again."""
+    return Path(shutil.copytree(searched[0], tmp_path / "work"))
+
+
+def test_the_command_prints_a_line_for_each_wish_or_json(searched: tuple[Path, Any], data: Path, work: Path) -> None:
+    _, shown = searched
     assert shown.exit_code == 0, shown.output
     assert "cores" in shown.stdout
+    common = ("search", "shelves-200", "shelves-5000", "--data", data, "--work", work, "--chunks", 400)
     report = json.loads(run(*common, "--json").stdout)
     rows = [line["row"] for line in report["lines"]]
     assert rows == sorted(rows, key=["search", "shelves-200", "shelves-5000"].index)
+    assert set(rows) == {"search", "shelves-200", "shelves-5000"}
     assert report["records"]["shelves-200"]["shelves"] == 200
     assert report["records"]["search"]["chunks"] == 400
     assert report["machine"]["cores"] >= 1
@@ -38,11 +53,12 @@ def test_the_command_prints_a_line_for_each_wish_or_json(data: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("json_wanted", [False, True])
-def test_lines_of_a_row_outlive_a_later_one_that_fails(json_wanted: bool, data: Path, tmp_path: Path) -> None:
-    (tmp_path / "growth.png").mkdir()  # so that the plot of growth cannot be written
-    common = ("search", "growth", "--data", data, "--work", tmp_path, "--chunks", 400)
+def test_lines_of_a_row_outlive_a_later_one_that_fails(json_wanted: bool, data: Path, work: Path) -> None:
+    (library,) = work.glob("library-*/")
+    library.with_name(f"{library.name}-changed").touch()  # so that no copy of it can be made for growth
+    common = ("search", "growth", "--data", data, "--work", work, "--chunks", 400)
     found = run(*common, *["--json"] * json_wanted)
-    assert isinstance(found.exception, IsADirectoryError)
+    assert isinstance(found.exception, FileExistsError)
     began = [line for line in found.stderr.splitlines() if line.startswith("measuring")]
     assert began == ["measuring search", "measuring growth"]
     assert "hybrid p50" in (found.stderr if json_wanted else found.stdout)
@@ -50,10 +66,10 @@ def test_lines_of_a_row_outlive_a_later_one_that_fails(json_wanted: bool, data: 
 
 
 def test_a_terminal_shows_what_is_done_within_a_row_and_what_is_measured_survives_an_interrupt(
-    data: Path, tmp_path: Path
+    data: Path, work: Path
 ) -> None:
     terminal, theirs = os.openpty()
-    arguments = ["search", "growth", "--data", data, "--work", tmp_path, "--chunks", 2_000]
+    arguments = ["search", "growth", "--data", data, "--work", work, "--chunks", 2_000]
     code = "from eval.cli import commands; commands()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "eval", "speed", *map(str, arguments)],
