@@ -17,6 +17,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
@@ -80,7 +81,8 @@ class Client:
         self._deadline = Deadline()
         self._cookies = httpx2.Cookies()
         self._allow = options.allow
-        self._pool = self._new_pool()
+        self._pools: dict[str, httpcore2.ConnectionPool] = {}
+        self._making = Lock()
 
     def anonymous(self) -> Client:
         """A second client for the same server, at the same pace, without secret and cookies: to see what a visitor
@@ -88,7 +90,7 @@ class Client:
         other = copy.copy(self)
         other.user = other.secret = ""
         other._auth, other._cookies = {}, httpx2.Cookies()
-        other._pool = other._new_pool()
+        other._pools = {}
         return other
 
     @property
@@ -96,13 +98,18 @@ class Client:
         """How many were made, those of `anonymous` included."""
         return self._pace.passed
 
-    def _new_pool(self) -> httpcore2.ConnectionPool:
-        return httpcore2.ConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            network_backend=CheckedBackend(self._allow, self._deadline),
-            max_connections=20,
-            keepalive_expiry=30,
-        )
+    def _pool(self, scheme: str) -> httpcore2.ConnectionPool:
+        """Connections of one scheme, made when they are needed: to read the system's certificates takes longer than to
+        ask a server, and http needs none."""
+        with self._making:
+            if scheme not in self._pools:
+                self._pools[scheme] = httpcore2.ConnectionPool(
+                    ssl_context=ssl.create_default_context() if scheme == "https" else None,
+                    network_backend=CheckedBackend(self._allow, self._deadline),
+                    max_connections=20,
+                    keepalive_expiry=30,
+                )
+            return self._pools[scheme]
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +117,8 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def get(
         self,
@@ -249,10 +257,11 @@ class Client:
     def _answer(self, request: httpx2.Request) -> Iterator[httpx2.Response]:
         """What a server sends, from when the pace allows to ask until the deadline of one answer."""
         self._deadline.at = None
+        pool = self._pool(request.url.scheme)
         self._pace.wait()
         self._deadline.at = time.monotonic() + self._timeout
         url = request.url
-        got = self._pool.handle_request(
+        got = pool.handle_request(
             httpcore2.Request(
                 request.method,
                 httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
