@@ -131,6 +131,7 @@ class Arxiv:
 class _Handler(BaseHTTPRequestHandler):
     arxiv: Arxiv
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms
 
     def do_GET(self) -> None:
         arxiv, url = self.arxiv, urlsplit(self.path)

@@ -101,6 +101,7 @@ class Inspire:
 class _Handler(BaseHTTPRequestHandler):
     inspire: Inspire
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms
 
     def do_GET(self) -> None:
         inspire, url, now = self.inspire, urlsplit(self.path), time.monotonic()

@@ -49,6 +49,7 @@ class TwikiServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or each answer waits 40 ms
 
             def do_GET(self) -> None:
                 server._get(self)
