@@ -15,9 +15,10 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ _log = logging.getLogger(__name__)
 SERVERS = Path(__file__).parents[1] / "servers"
 LONG_AGO = "2021-01-05T00:00:00Z"
 DAY = 24 * 3600
+_SHARED = ExitStack()
 
 
 def load(name: str) -> ModuleType:
@@ -304,19 +306,19 @@ def web_by_sitemap(count: int, folder: Path) -> Iterator[Place]:
 
 @contextmanager
 def web_by_sitemap_without_dates(count: int, folder: Path) -> Iterator[Place]:
-    """Then only each page itself says whether it changed."""
-    with _web(count, "") as place:
-        place.listing = 2 + count
+    """Then only each page itself says whether it changed. It is a request for each page, so there are fewer."""
+    with _web(count // 10, "") as place:
+        place.listing = 2 + place.items
         yield place
 
 
 @contextmanager
 def web_by_links(count: int, folder: Path) -> Iterator[Place]:
-    """Only each page itself says where it leads."""
-    with _web(count, "") as place:
+    """Only each page itself says where it leads. It is a request for each page, so there are fewer."""
+    with _web(count // 10, "") as place:
         del place.section["sitemap"]
-        place.section["max_pages"] = count + 1
-        place.listing = 1 + count
+        place.section["max_pages"] = place.items + 1
+        place.listing = 1 + place.items
         yield place
 
 
@@ -355,14 +357,14 @@ def _web(count: int, date: str) -> Iterator[Place]:
 
 @contextmanager
 def indico(count: int, folder: Path) -> Iterator[Place]:
-    """It takes longer for an event than others for a page, so there are fewer.
+    """It takes much longer for an event than others for a page, so there are fewer.
 
     Answers with what belongs to events are of 100 events at most, visitors are told other things than the account, and
     no list of events says how many there are; so it is asked for the last years one by one.
     """
-    with _indico(count // 10) as (place, token):
+    with _indico(count // 20) as (place, token):
         place.section["secret_env"] = "INDICO_TOKEN"
-        place.listing = 2 * (7 + place.items // 100)
+        place.listing = 2 * (7 + -(-place.items // 100))
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("INDICO_TOKEN", token)
             yield place
@@ -370,25 +372,38 @@ def indico(count: int, folder: Path) -> Iterator[Place]:
 
 @contextmanager
 def indico_for_visitors(count: int, folder: Path) -> Iterator[Place]:
-    with _indico(count // 10) as (place, _):
-        place.listing = 7 + place.items // 100
+    with _indico(count // 20) as (place, _):
+        place.listing = 7 + -(-place.items // 100)
         yield place
 
 
 @contextmanager
 def _indico(events: int) -> Iterator[tuple[Place, str]]:
+    site = _running_indico()
+    category = site("category", "Weekly meetings")
+    site("events", category, events - 1, site.admin)
+    event = site("event", category, "One more", "<p>x</p>", site.admin)
+    section = {"kind": "indico", "url": site.url, "categories": [category]}
+    yield (
+        Place(section, events, lambda: site("change", "event", event, {"description": "<p>Another one.</p>"})),
+        site.token,
+    )
+
+
+@cache
+def _running_indico() -> Any:
+    """One for both, for it takes long to start: each has a category of its own."""
     servers = load("indico")
     if not servers.PYTHON.exists():
         pytest.skip("Indico is not installed: tests/servers/indico.sh does it")
-    with servers.Indico() as site:
-        category = site("category", "Weekly meetings")
-        site("events", category, events - 1, site.admin)
-        event = site("event", category, "One more", "<p>x</p>", site.admin)
-        section = {"kind": "indico", "url": site.url, "categories": [category]}
-        yield (
-            Place(section, events, lambda: site("change", "event", event, {"description": "<p>Another one.</p>"})),
-            site.token,
-        )
+    return _SHARED.enter_context(servers.Indico())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared() -> Iterator[None]:
+    """Ends what several tests used."""
+    with _SHARED:
+        yield
 
 
 @contextmanager
