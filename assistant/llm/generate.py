@@ -163,7 +163,7 @@ def advice(status: int) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def excerpt(text: str) -> str:

@@ -485,7 +485,7 @@ def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any
     return request.param
 
 
-@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.long)])
 def test_a_run_without_changes_makes_at_most_one_request_per_100_items(
     make: Any, count: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -92,10 +92,11 @@ def test_an_unchanged_assistant_passes() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(3))
-def test_an_unchanged_assistant_passes_long(seed: int) -> None:
-    stopped = false_alarms(n=N, runs=200, seed=seed)
-    assert max(stopped.values()) <= 10, stopped
+def test_an_unchanged_assistant_passes_long() -> None:
+    """At most 5 % of all; of 200 alone, a test at 2.5 % gives more once in 80 times."""
+    several = [false_alarms(n=N, runs=200, seed=seed) for seed in range(5)]
+    assert all(max(stopped.values()) <= stats.binom.ppf(0.9995, 200, ALPHA) for stopped in several), several
+    assert all(sum(stopped[name] for stopped in several) <= 50 for name in several[0]), several
 
 
 @pytest.mark.long

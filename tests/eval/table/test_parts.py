@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assistant.errors import LLMUnavailable, ModelNotFound
+from assistant.llm import smollm2
 from assistant.settings import Settings
 from eval.answers.metrics import METRICS as ANSWERS
 from eval.answers.pubmedqa import METRICS as PUBMEDQA
@@ -77,16 +79,22 @@ def test_a_server_that_cannot_be_started(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_language_model_that_dies_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve_llm: Any, model_cache: Path
 ) -> None:
+    from transformers import AutoTokenizer
+
+    study = {"CONTEXTS": ["The ferry was seen."], "final_decision": "yes"}
+    (tmp_path / "pubmedqa").mkdir()
+    studies = {str(number): {"QUESTION": f"Is it {number} {uuid4()}?", **study} for number in range(4)}
+    (tmp_path / "pubmedqa/pqal_500.json").write_text(json.dumps(studies))
     monkeypatch.chdir(tmp_path)
-    with serve_llm(model=f"stand-in-{uuid4()}", answers=8) as server:  # in no cache yet
+    tokenizer = AutoTokenizer.from_pretrained(smollm2.folder())
+    with serve_llm(model=smollm2.NAME, tokenizer=tokenizer, answers=4) as server:  # the last of them for closed-book
         monkeypatch.setenv("REFDESK_LLM__URL", server.url)
-        died = CliRunner().invoke(commands, ["eval", "table", "meridian"])
-    assert isinstance(died.exception, LLMUnavailable)
+        died = CliRunner().invoke(commands, ["eval", "table", "pubmedqa", "--data", str(tmp_path)])
+    assert isinstance(died.exception, LLMUnavailable), died.exception
     (left,) = map(read_run, (tmp_path / "runs").iterdir())
-    done = {system: len(results) for system, results in left.results.items()}
-    assert (done["extract"], done["closed-book"], left.finished) == (218, 0, False)
-    assert done["generate"] > 0
-    assert f"{sum(done.values())} of 654 results are kept in runs/{left.folder.name}: the same" in str(died.exception)
+    assert [len(results) for results in left.results.values()] == [4, 4, 0, 0, 0]
+    assert not left.finished
+    assert f"8 of 20 results are kept in runs/{left.folder.name}: the same" in str(died.exception)
 
 
 def test_missing_data_are_named_before_anything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
