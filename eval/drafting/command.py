@@ -71,7 +71,6 @@ def _draft(library: Path, out: Path, count: int, seed: int, llm: bool, groups: s
     from assistant.settings import load
     from eval.drafting.free import Writer
     from eval.drafting.make import Drafting
-    from eval.drafting.review import write_review
     from eval.progress import shown_progress
 
     if out.exists():
@@ -91,14 +90,13 @@ def _draft(library: Path, out: Path, count: int, seed: int, llm: bool, groups: s
             if writer:
                 drafting.with_llm(count // 2, writer)
         except (LLMUnavailable, KeyboardInterrupt) as error:
-            raise type(error)(f"{error} {_kept(drafting.made, out, about)}".strip()) from error
-    if drafting.made.kept:
-        write_review(out, drafting.made.kept, about)
+            raise type(error)(f"{error} {_keep(drafting.made, out, about)}".strip()) from error
+    _keep(drafting.made, out, about)
     _report(drafting.made, out, count, as_json)
 
 
-def _kept(made: Made, out: Path, about: dict[str, Any]) -> str:
-    """Writes what was drafted before the end came, and says so."""
+def _keep(made: Made, out: Path, about: dict[str, Any]) -> str:
+    """Writes what was drafted, and says so for whom the drafting ends early."""
     from eval.drafting.review import write_review
 
     if not made.kept:
