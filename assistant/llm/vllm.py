@@ -19,6 +19,9 @@ _CPU_ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # threads tied to cores starve beside other programs
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin at barriers were ten times slower beside other programs
 }
+_ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+"""Computes in the process of the engine. By default vLLM starts another for it on a CPU, so that it can bind threads to
+cores, and the engine spins on a core while it waits for that one."""
 _BUILD = """
 import importlib.metadata, importlib.util
 names = {(found.metadata["Name"] or "").lower() for found in importlib.metadata.distributions()}
@@ -47,7 +50,7 @@ def command(settings: LLMSettings, report: Callable[[str], None]) -> tuple[list[
     if Path(model).is_dir():
         environment["HF_HUB_OFFLINE"] = "1"
     if build == "cpu":
-        line += ["--enforce-eager"]
+        line += ["--enforce-eager", "--distributed-executor-backend", _ONE_PROCESS]
         environment = {**_CPU_ENVIRONMENT, **environment}
     precision = "bf16" if settings.precision == "auto" and build == "cpu" else settings.precision
     line += ["--dtype", {"auto": "auto", "bf16": "bfloat16", "f32": "float32"}[precision]]

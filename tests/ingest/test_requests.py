@@ -15,10 +15,10 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,6 @@ _log = logging.getLogger(__name__)
 SERVERS = Path(__file__).parents[1] / "servers"
 LONG_AGO = "2021-01-05T00:00:00Z"
 DAY = 24 * 3600
-_SHARED = ExitStack()
 
 
 def load(name: str) -> ModuleType:
@@ -356,54 +355,31 @@ def _web(count: int, date: str) -> Iterator[Place]:
 
 
 @contextmanager
-def indico(count: int, folder: Path) -> Iterator[Place]:
+def indico(count: int, folder: Path, site: Any) -> Iterator[Place]:
     """It takes much longer for an event than others for a page, so there are fewer.
 
     Answers with what belongs to events are of 100 events at most, visitors are told other things than the account, and
     no list of events says how many there are; so it is asked for the last years one by one.
     """
-    with _indico(count // 20) as (place, token):
-        place.section["secret_env"] = "INDICO_TOKEN"
-        place.listing = 2 * (7 + -(-place.items // 100))
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setenv("INDICO_TOKEN", token)
-            yield place
+    place = _indico(site, count // 20)
+    place.section["secret_env"] = "INDICO_TOKEN"
+    place.listing = 2 * (7 + -(-place.items // 100))
+    yield place
 
 
 @contextmanager
-def indico_for_visitors(count: int, folder: Path) -> Iterator[Place]:
-    with _indico(count // 20) as (place, _):
-        place.listing = 7 + -(-place.items // 100)
-        yield place
+def indico_for_visitors(count: int, folder: Path, site: Any) -> Iterator[Place]:
+    place = _indico(site, count // 20)
+    place.listing = 7 + -(-place.items // 100)
+    yield place
 
 
-@contextmanager
-def _indico(events: int) -> Iterator[tuple[Place, str]]:
-    site = _running_indico()
+def _indico(site: Any, events: int) -> Place:
     category = site("category", "Weekly meetings")
     site("events", category, events - 1, site.admin)
     event = site("event", category, "One more", "<p>x</p>", site.admin)
     section = {"kind": "indico", "url": site.url, "categories": [category]}
-    yield (
-        Place(section, events, lambda: site("change", "event", event, {"description": "<p>Another one.</p>"})),
-        site.token,
-    )
-
-
-@cache
-def _running_indico() -> Any:
-    """One for both, for it takes long to start: each has a category of its own."""
-    servers = load("indico")
-    if not servers.PYTHON.exists():
-        pytest.skip("Indico is not installed: tests/servers/indico.sh does it")
-    return _SHARED.enter_context(servers.Indico())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _shared() -> Iterator[None]:
-    """Ends what several tests used."""
-    with _SHARED:
-        yield
+    return Place(section, events, lambda: site("change", "event", event, {"description": "<p>Another one.</p>"}))
 
 
 @contextmanager
@@ -479,16 +455,28 @@ def _watched(connector: Any, keys: list[str], *, refuse: bool) -> type[Connector
     return Watched
 
 
+@pytest.fixture(scope="module")
+def indico_site() -> Iterator[Any]:
+    """One for both, for it takes long to start: each has a category of its own."""
+    servers = load("indico")
+    if not servers.PYTHON.exists():
+        pytest.skip("Indico is not installed: tests/servers/indico.sh does it")
+    with servers.Indico() as site:
+        yield site
+
+
 @pytest.fixture(params=PLACES, ids=lambda place: place.__name__)
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("CONFLUENCE_TOKEN", "s3cret")
-    return request.param
+    if request.param not in (indico, indico_for_visitors):
+        return request.param
+    site = request.getfixturevalue("indico_site")
+    monkeypatch.setenv("INDICO_TOKEN", site.token)
+    return partial(request.param, site=site)
 
 
 @pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.long)])
-def test_a_run_without_changes_makes_at_most_one_request_per_100_items(
-    make: Any, count: int, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_run_without_changes_makes_at_most_one_request_per_100_items(make: Any, count: int, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
     library = tmp_path / "library"
@@ -502,9 +490,7 @@ def test_a_run_without_changes_makes_at_most_one_request_per_100_items(
         place.touch()
         third = sync(place, library)
         for name, run in (("first", first), ("second", second), ("full", full)):
-            _log.info(
-                "%s %s, %d items: %d requests in %.2f s", make.__name__, name, place.items, run.requests, run.seconds
-            )
+            _log.info("%s, %d items: %d requests in %.2f s", name, place.items, run.requests, run.seconds)
         assert len(third.fetched) == 1
         one_per_100 = place.items // 100
         assert second.requests <= (place.changes or place.listing or one_per_100)
