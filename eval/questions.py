@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from assistant.json_lines import objects
 from assistant.text.quantities import quantities
-from eval.json_lines import objects
 
 _TEXT, _TEXTS, _TRUTH = "a text", "a list of texts", "true or false"
 _KEYS = {"id": _TEXT, "question": _TEXT, "answers": _TEXTS, "documents": _TEXTS, "answerable": _TRUTH, "tags": _TEXTS}

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from assistant.progress import Progress
 from eval.answers.judge import Judge, judge_values
 from eval.answers.likelihood import answer_likelihood
 from eval.answers.score import are_verbatim, result
 from eval.answers.systems import Reply, System
 from eval.metric import Result
-from eval.progress import Progress
 from eval.questions import Question
 
 if TYPE_CHECKING:

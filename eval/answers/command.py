@@ -36,9 +36,9 @@ def answers(
     The same command again goes on where it stopped.
     """
     from assistant.people import People
+    from assistant.progress import shown_progress
     from assistant.settings import load
     from eval.answers.measure import measure
-    from eval.progress import shown_progress
     from eval.runs.show import write_and_print
 
     settings = load()
@@ -71,9 +71,9 @@ def pubmedqa(
     """
     from tempfile import TemporaryDirectory
 
+    from assistant.progress import shown_progress
     from assistant.settings import load
     from eval.answers.pubmedqa import measure
-    from eval.progress import shown_progress
     from eval.runs.show import write_and_print
 
     with TemporaryDirectory() as temporary, shown_progress() as progress:

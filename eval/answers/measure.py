@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from assistant.errors import LLMError, ModelNotFound
 from assistant.llm.generate import probe
+from assistant.progress import Progress
 from assistant.types import EVERYONE
 from eval.answers.ask import Instruments, ask_all, require_documents
 from eval.answers.judge import Judge
 from eval.answers.likelihood import open_model
 from eval.answers.systems import NAMES, open_systems
-from eval.progress import Progress
 from eval.questions import read_questions
 from eval.weights import without_llm
 

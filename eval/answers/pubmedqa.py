@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import LLMError, ModelNotFound
+from assistant.progress import Progress
 from eval.answers.likelihood import log_likelihoods, open_model
 from eval.answers.studies import DECISIONS, Study, index_abstracts, read_studies
 from eval.metric import Metric, Result
 from eval.metrics.abstention import risk_coverage_area
 from eval.metrics.classes import class_metrics
-from eval.progress import Progress
 from eval.weights import served, without_llm
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from assistant.types import Document
 
 if TYPE_CHECKING:
     from assistant import Assistant
+    from assistant.progress import Progress
     from assistant.settings import Settings
-    from eval.progress import Progress
 
 DECISIONS = ("yes", "no", "maybe")
 SOURCE = "pubmedqa"
@@ -62,7 +62,7 @@ def index_abstracts(studies: Sequence[Study], folder: Path, settings: Settings, 
     from assistant import Assistant
     from assistant.embed import open_embedder
     from assistant.library import Library
-    from eval.indexing import index
+    from ingest.documents import index
 
     embedder = open_embedder(settings.embedder, Library.fingerprint_at(folder))
     library = Library.open_or_create(folder, embedder)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from eval.json_lines import objects
+from assistant.json_lines import objects
 
 Task = Literal["email", "table", "code"]
 TASKS: tuple[Task, ...] = ("email", "table", "code")

@@ -30,9 +30,9 @@ def attacks(
 
     Answers are extracted, and generated too where an LLM server answers. Each question is asked without attack, too.
     """
+    from assistant.progress import shown_progress
     from assistant.settings import load
     from eval.attacks.measure import measure
-    from eval.progress import shown_progress
     from eval.runs.show import write_and_print
 
     with shown_progress() as progress:

@@ -18,8 +18,8 @@ from eval.weights import served, without_llm
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from assistant.progress import Progress
     from assistant.settings import Settings
-    from eval.progress import Progress
 
 KIND = "attacks"
 

@@ -21,8 +21,8 @@ from eval.runs.about import content_hash
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
+    from assistant.progress import Progress
     from assistant.settings import Settings
-    from eval.progress import Progress
     from eval.runs.run import Run
 
 

@@ -68,10 +68,10 @@ def _draft(library: Path, out: Path, count: int, seed: int, llm: bool, groups: s
     from assistant.embed import open_embedder
     from assistant.library import Library
     from assistant.people import People
+    from assistant.progress import shown_progress
     from assistant.settings import load
     from eval.drafting.free import Writer
     from eval.drafting.make import Drafting
-    from eval.progress import shown_progress
 
     if out.exists():
         raise typer.BadParameter(f"{out} exists already, and may hold a review. Name another file.", param_hint="--out")

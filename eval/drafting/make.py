@@ -19,9 +19,9 @@ from eval.drafting.unanswerable import exchanged, mentioned
 if TYPE_CHECKING:
     from assistant.embed import Embedder
     from assistant.library.view import DocumentSummary, View
+    from assistant.progress import Progress
     from assistant.settings import SearchSettings
     from assistant.types import Document
-    from eval.progress import Progress
 
 UNANSWERABLE = 0.25
 """The share of drafts that the library cannot answer."""

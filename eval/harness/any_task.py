@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from assistant.progress import Progress
 from eval.harness.mmlu import Model
 from eval.harness.passages import WithPassages, query
 from eval.harness.tasks import Answered, answered, means, requests_of
 from eval.metric import Result
-from eval.progress import Progress
 from eval.runs.about import Data, content_hash
 
 if TYPE_CHECKING:

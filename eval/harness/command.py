@@ -51,9 +51,9 @@ def mmlu(
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # lm-eval's own bars; tqdm looks when it is imported
     from assistant.people import People
+    from assistant.progress import shown_progress
     from assistant.settings import load
     from eval.harness.measure import Measured, measure_choices, measure_task
-    from eval.progress import shown_progress
     from eval.runs.show import write_and_print
 
     if (data is None) == (task is None):

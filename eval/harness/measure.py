@@ -17,9 +17,9 @@ from eval.runs.about import About, Data, library_of
 from eval.runs.run import begin, run_folder
 
 if TYPE_CHECKING:
+    from assistant.progress import Progress
     from assistant.settings import Settings
     from eval.harness.mmlu import Model
-    from eval.progress import Progress
     from eval.runs.run import Record, Run
 
     Evaluate = Callable[[Mapping[str, Model], Run, Progress], None]

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
+from assistant.progress import Progress
 from eval.harness.letters import letter
 from eval.harness.passages import WithPassages
 from eval.harness.questions import ChoiceQuestion, ChoiceSet
 from eval.harness.tasks import Answered, answered, choice_task, letter_task, requests_of
 from eval.metric import Result
-from eval.progress import Progress
 from eval.runs.about import content_hash
 
 if TYPE_CHECKING:

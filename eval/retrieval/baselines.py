@@ -18,7 +18,7 @@ from eval.metrics.ranking import DEPTH
 from eval.retrieval.stages import Place, Ranker, System, first_documents
 
 if TYPE_CHECKING:
-    from eval.progress import Progress
+    from assistant.progress import Progress
     from eval.retrieval.vectors import Vectors
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.json_lines import objects
 from assistant.types import Document
-from eval.json_lines import objects
 from ingest.structure import sections_of
 
 

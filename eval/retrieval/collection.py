@@ -14,17 +14,17 @@ from assistant.library import Library
 from assistant.library.view import ANY, Filter
 from assistant.rerank import open_reranker
 from assistant.types import EVERYONE
-from eval.indexing import index
 from eval.retrieval.baselines import Text
 from eval.retrieval.beir import read_documents
 from eval.runs.about import library_of
+from ingest.documents import index
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
     from assistant.library.view import DocumentSummary, View
+    from assistant.progress import Progress
     from assistant.rerank import Reranker
     from assistant.settings import Settings
-    from eval.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

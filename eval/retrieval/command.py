@@ -41,8 +41,8 @@ def retrieval(
     it stopped. Documents that those who ask may not see are there for no system.
     """
     from assistant.people import People
+    from assistant.progress import shown_progress
     from assistant.settings import load
-    from eval.progress import shown_progress
     from eval.retrieval.measure import measure
     from eval.retrieval.prepare import of_beir_folder, of_question_file
     from eval.runs.show import write_and_print

@@ -18,8 +18,8 @@ from eval.runs.run import begin, run_folder
 
 if TYPE_CHECKING:
     from assistant.library.view import DocumentSummary
+    from assistant.progress import Progress
     from assistant.settings import Settings
-    from eval.progress import Progress
     from eval.retrieval.collection import Collection
     from eval.retrieval.queries import Query
     from eval.retrieval.stages import Place, System

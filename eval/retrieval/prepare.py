@@ -18,8 +18,8 @@ from eval.retrieval.collection import Collection, indexed, opened
 from eval.retrieval.queries import Query, of_beir, of_questions
 
 if TYPE_CHECKING:
+    from assistant.progress import Progress
     from assistant.settings import Settings
-    from eval.progress import Progress
 
 Prepared = tuple[str, list[Query], list[str], Collection]
 """What the queries are called, they, what was left out of them, and what they are put to."""

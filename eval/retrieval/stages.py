@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from assistant.progress import Progress
 from assistant.search import search
 from assistant.types import Stage
 from eval.metrics.ranking import DEPTH
-from eval.progress import Progress
 
 if TYPE_CHECKING:
     from assistant.settings import SearchSettings

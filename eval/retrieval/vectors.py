@@ -16,8 +16,8 @@ from assistant.embed import open_embedder
 from assistant.settings import EmbedderSettings, cache_folder
 
 if TYPE_CHECKING:
+    from assistant.progress import Progress
     from assistant.types import FloatArray
-    from eval.progress import Progress
 
 FILE = "baseline-vectors.sqlite3"
 _AT_ONCE = 256

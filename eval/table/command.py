@@ -33,9 +33,9 @@ def table(
     stopped, and what was measured before is not measured again.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # lm-eval's own bars; tqdm looks when it is imported
+    from assistant.progress import shown_progress
     from assistant.settings import load
     from eval.kinds import metrics_of
-    from eval.progress import shown_progress
     from eval.runs.figures import figures_of
     from eval.runs.report import write
     from eval.table.parts import markdown, parts

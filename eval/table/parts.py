@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from eval.statistics import Figure
 
 if TYPE_CHECKING:
+    from assistant.progress import Progress
     from assistant.settings import Settings
-    from eval.progress import Progress
     from eval.runs.figures import Figures
     from eval.runs.run import Record
 

@@ -13,7 +13,7 @@ from ingest.sync.reading import READING
 if TYPE_CHECKING:
     from assistant.embed import Embedder
     from assistant.library import Library
-    from eval.progress import Progress
+    from assistant.progress import Progress
 
 
 def index(

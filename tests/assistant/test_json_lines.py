@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.json_lines import objects
+from assistant.json_lines import objects
 
 TEXTS = st.text(st.characters(codec="utf-8"))
 

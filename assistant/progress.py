@@ -1,4 +1,4 @@
-"""How far an evaluation is: a bar on a terminal, elsewhere a line now and then, both on standard error."""
+"""How far work is: a bar on a terminal, elsewhere a line now and then, both on standard error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINE_SECONDS = 15.0
 
 @contextmanager
 def shown_progress() -> Iterator[Progress]:
-    """Whoever ends it by Ctrl-C is told there, too, what is kept (see `eval.runs.run.begin`)."""
+    """Whoever ends it by Ctrl-C is told there, too, what the KeyboardInterrupt says is kept."""
     try:
         with _shown() as progress:
             yield progress
