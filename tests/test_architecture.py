@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "assistant": {"assistant"},
     "ingest": {"ingest", "assistant"},
-    "finetune": {"finetune", "assistant"},
+    "finetune": {"finetune", "assistant", "ingest"},
     "eval": {"eval", "assistant", "ingest"},
     "app": {"app", "assistant", "ingest", "eval"},
 }
