@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assistant.library import bm25, catalog, dense
 from assistant.library.words import word_hash, words
-from assistant.types import ChunkKind, Document, Item, Passage, Stage
+from assistant.types import Chunk, ChunkKind, Document, Item, Passage, Stage
 
 if TYPE_CHECKING:
     import apsw
@@ -167,9 +167,17 @@ class View:
 
     def document(self, source: str, key: str) -> Document | None:
         """The document whole, or None where there is none that the caller may read."""
-        where = "source = ? AND key = ? AND shelf IN (SELECT value FROM json_each(?))"
-        found = catalog.document(self._connection, where, (source, key, self._shelves))
+        found = self._document(source, key)
         return found[0] if found else None
+
+    def chunks(self, source: str, key: str) -> list[Chunk]:
+        """What the document was cut into, in order; nothing where there is none that the caller may read."""
+        found = self._document(source, key)
+        return found[1] if found else []
+
+    def _document(self, source: str, key: str) -> tuple[Document, list[Chunk]] | None:
+        where = "source = ? AND key = ? AND shelf IN (SELECT value FROM json_each(?))"
+        return catalog.document(self._connection, where, (source, key, self._shelves))
 
     def summaries(self) -> list[DocumentSummary]:
         """Every document that the caller may read, by source and key."""

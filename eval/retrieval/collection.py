@@ -15,8 +15,8 @@ from assistant.library.view import ANY, Filter
 from assistant.rerank import open_reranker
 from assistant.types import EVERYONE
 from eval.retrieval.baselines import Text
-from eval.retrieval.beir import read_documents
 from eval.runs.about import library_of
+from ingest.beir import read_documents
 from ingest.documents import index
 
 if TYPE_CHECKING:

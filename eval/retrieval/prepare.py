@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from eval.questions import read_questions
-from eval.retrieval.beir import read_judgements, read_queries
 from eval.retrieval.collection import Collection, indexed, opened
 from eval.retrieval.queries import Query, of_beir, of_questions
+from ingest.beir import read_judgements, read_queries
 
 if TYPE_CHECKING:
     from assistant.progress import Progress

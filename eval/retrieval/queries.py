@@ -15,7 +15,7 @@ from eval.questions import Question
 
 if TYPE_CHECKING:
     from assistant.library.view import DocumentSummary
-    from eval.retrieval.beir import Judgement
+    from ingest.beir import Judgement
 
 _SHOWN = 3
 

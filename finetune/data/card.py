@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,23 @@ FILE = "card.json"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`sources` has an entry for each source: kind, name, licence, SHA-256 of its files, number of questions. `parts`
-    has the counts of each part, `readers` is the strictest rule (see `strictest`), `files` the SHA-256 of each file of
-    examples, and `hash` is over these, 16 hexadecimal digits."""
+    """`made_with` is what the examples hang on besides their sources: seed, shares, number of hard negatives, embedder.
+    `sources` has an entry for each: what the description says, SHA-256 of its files, generation of its library, how
+    many questions were taken, and why others were not. `parts` counts examples by part, `readers` is the strictest rule
+    (see `strictest`), `files` the SHA-256 of each file. `hash` is over all of this but `created`, 16 hexadecimal
+    digits."""
 
     created: str
-    seed: int
+    made_with: dict[str, Any]
     sources: tuple[dict[str, Any], ...]
     parts: dict[str, dict[str, int]]
     readers: dict[str, Any]
     files: dict[str, str]
-    hash: str
+    hash: str = ""
 
     @property
     def access(self) -> Access:
+        """Who may use what is trained on the data."""
         return Access(tuple(map(frozenset, self.readers["all_of"])), frozenset(self.readers["deny"]))
 
 
@@ -48,36 +51,41 @@ def strictest(rules: Iterable[Access]) -> Access:
     )
 
 
-def counts(examples: Sequence[Example]) -> dict[str, int]:
-    """How many examples there are, on how many documents, and of which kind."""
-    kinds = Counter(one.answerable for one in examples)
-    documents = {text.document for one in examples for text in one.relevant}
-    return {
-        "examples": len(examples),
-        "answerable": kinds["yes"],
-        "unanswerable": kinds["no"],
-        "not judged": kinds["unknown"],
-        "with spans": sum(any(text.spans for text in one.relevant) for one in examples),
-        "hard negatives": sum(len(one.others) for one in examples),
-        "documents": len(documents),
-    }
+class Counts:
+    """How many examples there are, of which kind, on how many documents."""
+
+    def __init__(self) -> None:
+        self._kinds: Counter[str] = Counter()
+        self._documents: set[str] = set()
+
+    def add(self, one: Example) -> None:
+        kind = {"yes": "answerable", "no": "unanswerable", "unknown": "not judged"}[one.answerable]
+        self._kinds.update(("examples", kind))
+        self._kinds["with spans"] += any(text.spans for text in one.relevant)
+        self._kinds["hard negatives"] += len(one.others)
+        self._documents.update(text.document for text in one.relevant)
+
+    def all(self) -> dict[str, int]:
+        names = ("examples", "answerable", "unanswerable", "not judged", "with spans", "hard negatives")
+        return {name: self._kinds[name] for name in names} | {"documents": len(self._documents)}
 
 
 def make_card(
-    folder: Path, seed: int, sources: Sequence[dict[str, Any]], parts: Mapping[str, Sequence[Example]], access: Access
+    folder: Path,
+    made_with: dict[str, Any],
+    sources: Sequence[dict[str, Any]],
+    parts: dict[str, dict[str, int]],
+    access: Access,
 ) -> Card:
-    """The card of the files `<part>.jsonl` in a folder."""
+    """The card of the files `<part>.jsonl` in a folder; writes it there, too."""
     files = {f"{part}.jsonl": sha256(folder / f"{part}.jsonl") for part in parts}
-    whole = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
     readers = {"all_of": [sorted(groups) for groups in access.all_of], "deny": sorted(access.deny)}
-    by_part = {part: counts(examples) for part, examples in parts.items()}
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Card(created, seed, tuple(sources), by_part, readers, files, whole)
-
-
-def write_card(folder: Path, card: Card) -> None:
-    (folder / FILE).write_text(json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    card = Card(created, made_with, tuple(sources), parts, readers, files)
+    card = replace(card, hash=_hash(card))
     (folder / "card.md").write_text(as_markdown(card), encoding="utf-8")
+    (folder / FILE).write_text(json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return card
 
 
 def read_card(folder: Path) -> Card:
@@ -91,11 +99,14 @@ def read_card(folder: Path) -> Card:
     try:
         row = json.loads(file.read_text(encoding="utf-8"))
         card = Card(**{**row, "sources": tuple(row["sources"])})
+        whole = card.hash == _hash(card)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is damaged: {error!r}.") from error
+        raise ValueError(f"{file} is damaged: {error!r}. Make the training data anew.") from error
+    if not whole:
+        raise ValueError(f"{file} was changed after it was made: its hash differs. Make the training data anew.")
     for name, known in card.files.items():
         if not (folder / name).is_file() or sha256(folder / name) != known:
-            raise ValueError(f"{folder / name} is not what {FILE} says; make the training data anew.")
+            raise ValueError(f"{folder / name} is not what {FILE} says. Make the training data anew.")
     return card
 
 
@@ -105,10 +116,17 @@ def as_markdown(card: Card) -> str:
     if card.readers["deny"]:
         rule += f", but not {', '.join(card.readers['deny'])}"
     names = list(next(iter(card.parts.values())))
+    left_out = [
+        f"Left out of {one['name']}: {', '.join(f'{number} {reason}' for reason, number in one['left out'].items())}."
+        for one in card.sources
+        if one["left out"]
+    ]
     lines = [
         f"# Training data {card.hash}",
         "",
-        f"Made {card.created} with seed {card.seed}. Readable by {rule}: so is what is trained on it.",
+        f"Made {card.created} with {', '.join(f'{name} {value}' for name, value in card.made_with.items())}.",
+        "",
+        f"Readable by {rule}: so is what is trained on it.",
         "",
         "| source | licence | questions | SHA-256 |",
         "|---|---|---:|---|",
@@ -117,6 +135,7 @@ def as_markdown(card: Card) -> str:
             for one in card.sources
         ),
         "",
+        *(line for sentence in left_out for line in (sentence, "")),
         f"| part | {' | '.join(names)} |",
         f"|---|{'---:|' * len(names)}",
         *(f"| {part} | {' | '.join(str(found[name]) for name in names)} |" for part, found in card.parts.items()),
@@ -134,3 +153,8 @@ def sha256(path: Path) -> str:
         if file.is_file():
             digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _hash(card: Card) -> str:
+    kept = {name: value for name, value in asdict(card).items() if name not in ("created", "hash")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -23,8 +23,8 @@ def data(
 ) -> None:
     """Make training data: questions, the passages that answer them, and hard negatives, dealt by document.
 
-    Sources are SQuAD, SciFact, BEIR folders, reviewed question files and the app's feedback. The card says what the
-    data are; who may read them all may read what is trained on them.
+    Questions come from SQuAD, SciFact, BEIR folders, reviewed question files and the app's feedback. The card says what
+    the data are; who may read all of them may use what is trained on them.
     """
     import json
 
@@ -34,7 +34,11 @@ def data(
     from finetune.data.description import read_description
     from finetune.data.make import make_data
 
-    wanted, settings = read_description(description), load()
-    with shown_progress() as progress:
-        card = make_data(wanted, out, settings, progress)
+    settings = load()
+    try:
+        wanted = read_description(description)
+        with shown_progress() as progress:
+            card = make_data(wanted, out, settings, progress)
+    except (ValueError, FileNotFoundError) as error:
+        raise typer.BadParameter(str(error), param_hint="DESCRIPTION") from error
     print(json.dumps(asdict(card), indent=1, ensure_ascii=False) if as_json else as_markdown(card))

@@ -10,8 +10,9 @@
     path = "v2.0-16-articles.json"   # a file, or a folder; relative to the description
     licence = "CC BY-SA 4.0"
 
-`count` takes so many questions of a source at random. `split` names that of a BEIR folder. Questions and feedback are
-about a `library`, which is read as somebody in `groups`.
+`count` takes so many questions of a source at random. `split` names that of a BEIR folder. Reviewed questions and
+feedback are about a `library`, which is read as somebody in `groups`: as these questions may tell what only they know,
+what is trained on them is for those who are in all of these groups.
 """
 
 from __future__ import annotations
@@ -35,15 +36,20 @@ class Origin(_Part):
     kind: Literal["squad", "scifact", "beir", "questions", "feedback"]
     path: Path
     licence: str
-    split: str = "train"
+    split: str = ""
     count: int | None = Field(None, ge=1)
     library: Path | None = None
     groups: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _on_a_library(self) -> Origin:
-        if (self.kind in ("questions", "feedback")) != (self.library is not None):
+    def _belongs(self) -> Origin:
+        on_a_library = self.kind in ("questions", "feedback")
+        if on_a_library != (self.library is not None):
             raise ValueError("a library belongs to the kinds questions and feedback, and to no other")
+        if self.groups and not on_a_library:
+            raise ValueError("groups belong to the kinds questions and feedback, which are read as somebody")
+        if self.split and self.kind != "beir":
+            raise ValueError("a split belongs to the kind beir, and to no other")
         return self
 
 

@@ -6,10 +6,10 @@ A line of JSON each. Passages are chunks as the library has them, so that what i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from assistant.json_lines import objects
 from finetune.data.asked import Answerable
@@ -17,7 +17,8 @@ from finetune.data.asked import Answerable
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A passage of a document. `spans` are where `text[start:end]` answers the question, or is evidence for a claim."""
+    """A passage of a document. `spans` are where `text[start:end]` answers the question, or is evidence for a claim; an
+    answer that the end of a chunk cuts has none."""
 
     document: str
     title: str
@@ -31,7 +32,7 @@ class Example:
     """`answers` and `answerable` are those of `finetune.data.asked.Asked`.
 
     `relevant` is what a search should find: those with spans hold the answer. `others` is what a search found besides,
-    best first: hard negatives. `origin` names where the question comes from.
+    best first: hard negatives. `origin` is the kind of source that the question comes from.
     """
 
     id: str
@@ -43,15 +44,13 @@ class Example:
     origin: str
 
 
-def write_examples(file: Path, examples: Iterable[Example]) -> None:
-    """One line each."""
-    with file.open("w", encoding="utf-8", newline="\n") as lines:
-        for one in examples:
-            lines.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+def write_example(file: TextIO, one: Example) -> None:
+    """Writes a line."""
+    file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
 
 
 def read_examples(file: Path) -> Iterator[Example]:
-    """Raises FileNotFoundError, and ValueError that names the line for one that `write_examples` does not write."""
+    """Raises FileNotFoundError, and ValueError that names the line for one that `write_example` does not write."""
     for where, row in objects(file):
         try:
             yield Example(

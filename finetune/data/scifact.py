@@ -11,16 +11,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from assistant.json_lines import objects
 from assistant.types import Document
-from finetune.data.asked import Asked, Place, Questions
+from finetune.data.asked import Asked, Key, Place, Questions
 from finetune.data.document import document
 
 SOURCE = "scifact"
-_ROW: dict[str, type] = {
-    "id": int, "claim": str, "evidence_doc_id": str, "evidence_sentences": list, "cited_doc_ids": list,
-}  # fmt: skip
-_ABSTRACT: dict[str, type] = {"doc_id": int, "title": str, "abstract": list}
+_TEXTS, _NUMBERS = TypeAdapter(list[str]), TypeAdapter(list[int])
 
 
 def read_scifact(folder: Path) -> Questions:
@@ -29,43 +28,45 @@ def read_scifact(folder: Path) -> Questions:
     Raises FileNotFoundError, and ValueError that names the line for one that is not as above, or that names an abstract
     or a sentence that there is not.
     """
-    documents: dict[tuple[str, str], Document] = {}
+    documents: dict[Key, Document] = {}
     sentences: dict[str, list[tuple[int, int]]] = {}
     for where, row in objects(folder / "corpus_sentences.jsonl"):
-        _require(row, _ABSTRACT, where)
-        key, texts = str(row["doc_id"]), [text.strip() for text in row["abstract"]]
+        texts = [text.strip() for text in _list(row, "abstract", _TEXTS, where)]
+        key = str(_one(row, "doc_id", int, where))
         ends = accumulate(texts, lambda end, text: end + 1 + len(text), initial=-1)  # joined by a blank
         sentences[key] = [(end + 1, end + 1 + len(text)) for end, text in zip(ends, texts, strict=False)]
-        documents[SOURCE, key] = document(SOURCE, key, row["title"], " ".join(texts))
+        documents[SOURCE, key] = document(SOURCE, key, _one(row, "title", str, where), " ".join(texts))
     claims: dict[int, Asked] = {}
     for where, row in objects(folder / "claims_train.jsonl"):
-        _require(row, _ROW, where)
-        claims[row["id"]] = _claim(row, claims.get(row["id"]), sentences, where)
+        number = _one(row, "id", int, where)
+        claims[number] = _claim(row, claims.get(number), sentences, where)
     return Questions(tuple(claims.values()), documents)
 
 
-def _require(row: dict[str, Any], kinds: dict[str, type], where: str) -> None:
-    for key, kind in kinds.items():
-        if not isinstance(row.get(key), kind):
-            raise ValueError(f"{where}: {key!r} must be of type {kind.__name__}, found {row.get(key)!r}.")
+def _one(row: dict[str, Any], key: str, kind: type, where: str) -> Any:
+    if not isinstance(row.get(key), kind):
+        raise ValueError(f"{where}: {key!r} must be of type {kind.__name__}, found {row.get(key)!r}.")
+    return row[key]
+
+
+def _list(row: dict[str, Any], key: str, kind: TypeAdapter[list[Any]], where: str) -> list[Any]:
+    try:
+        return kind.validate_python(row.get(key), strict=True)
+    except ValidationError as error:
+        raise ValueError(f"{where}: {key!r} must be a list of texts or of numbers, found {row.get(key)!r}.") from error
 
 
 def _claim(row: dict[str, Any], known: Asked | None, sentences: dict[str, list[tuple[int, int]]], where: str) -> Asked:
     """A claim, with the evidence of this row added to what earlier rows gave."""
-    cited = [str(key) for key in row["cited_doc_ids"]]
-    held, evidence = str(row["evidence_doc_id"]), row["evidence_sentences"]
-    for key in [*cited, *([held] if held else [])]:
+    held, evidence = str(row.get("evidence_doc_id", "")), _list(row, "evidence_sentences", _NUMBERS, where)
+    cited = [str(key) for key in _list(row, "cited_doc_ids", _NUMBERS, where)]
+    for key in [*cited, *([held] if held or evidence else [])]:
         if key not in sentences:
             raise ValueError(f"{where}: there is no abstract {key!r} in corpus_sentences.jsonl.")
     if any(not 0 <= number < len(sentences[held]) for number in evidence):
         raise ValueError(f"{where}: abstract {held!r} has {len(sentences[held])} sentences, found {evidence}.")
-    places = tuple(Place(SOURCE, held, *sentences[held][number]) for number in evidence)
-    about = tuple(Place(SOURCE, key, 0, sentences[key][-1][1]) for key in cited)
-    found = (*(known.answered_at if known else ()), *places)
-    return Asked(
-        f"scifact-{row['id']}",
-        row["claim"],
-        answered_at=tuple(dict.fromkeys(found)),
-        about=about,
-        answerable="yes" if found else "no",
-    )
+    places = [Place(SOURCE, held, *sentences[held][number]) for number in evidence]
+    about = tuple(Place(SOURCE, key, 0, sentences[key][-1][1]) for key in cited if sentences[key])
+    found = dict.fromkeys([*(known.answered_at if known else ()), *places])
+    claim = _one(row, "claim", str, where)
+    return Asked(str(row["id"]), claim, (), tuple(found), about, "yes" if found else "no")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.types import Document
-from finetune.data.asked import Asked, Place, Questions
+from finetune.data.asked import Asked, Key, Place, Questions
 from finetune.data.document import document
 
 SOURCE = "squad"
@@ -21,10 +21,10 @@ SOURCE = "squad"
 def read_squad(files: Sequence[Path]) -> Questions:
     """The questions of SQuAD files; an article that stands in several counts once.
 
-    Raises ValueError for a file that is not SQuAD's JSON, naming it, and for an answer that does not stand where the
-    file says.
+    Raises ValueError that names the file for one that is not SQuAD's JSON, or in which an answer does not stand where
+    it should; and where there is no question.
     """
-    documents: dict[tuple[str, str], Document] = {}
+    documents: dict[Key, Document] = {}
     asked: list[Asked] = []
     for file in files:
         try:
@@ -36,6 +36,8 @@ def read_squad(files: Sequence[Path]) -> Questions:
                     asked += _questions(article, title)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{file} is not in the format of SQuAD: {type(error).__name__}: {error}.") from error
+    if not asked:
+        raise ValueError(f"There is no question in {', '.join(map(str, files)) or 'a folder without a .json file'}.")
     return Questions(tuple(asked), documents)
 
 
@@ -50,14 +52,16 @@ def _questions(article: dict[str, Any], title: str) -> list[Asked]:
         whole = Place(SOURCE, title, offset, offset + len(context))
         for qa in paragraph["qas"]:
             if qa.get("is_impossible", False):
-                found.append(Asked(f"squad-{qa['id']}", qa["question"].strip(), about=(whole,), answerable="no"))
+                found.append(Asked(str(qa["id"]), qa["question"].strip(), about=(whole,), answerable="no"))
                 continue
+            if not qa["answers"]:
+                raise ValueError(f"question {qa['id']} has no answer and is not marked as impossible")
             spans = {(answer["answer_start"], answer["text"]): None for answer in qa["answers"]}
             for start, text in spans:
                 if context[start : start + len(text)] != text:
                     raise ValueError(f"question {qa['id']}: {text!r} does not stand at {start} of its paragraph")
             places = tuple(Place(SOURCE, title, offset + start, offset + start + len(text)) for start, text in spans)
             texts = tuple(dict.fromkeys(text for _, text in spans))
-            found.append(Asked(f"squad-{qa['id']}", qa["question"].strip(), texts, places))
+            found.append(Asked(str(qa["id"]), qa["question"].strip(), texts, places))
         offset += len(context) + 2
     return found

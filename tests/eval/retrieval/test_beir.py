@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assistant.settings import Settings
-from eval.retrieval.beir import read_documents, read_judgements, read_queries
 from eval.retrieval.collection import indexed
+from ingest.beir import read_documents, read_judgements, read_queries
 
 if TYPE_CHECKING:
     pass

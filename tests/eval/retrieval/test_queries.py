@@ -6,8 +6,8 @@ import pytest
 
 from assistant.library.view import DocumentSummary
 from eval.questions import Question
-from eval.retrieval.beir import Judgement
 from eval.retrieval.queries import Query, of_beir, of_questions
+from ingest.beir import Judgement
 
 
 def document(key: str, source: str = "wiki", kind: str = "html") -> DocumentSummary:

@@ -13,9 +13,9 @@ from assistant.search import search
 from assistant.settings import SearchSettings, Settings
 from assistant.text.passage_text import passage_text
 from eval.metrics.ranking import DEPTH
-from eval.retrieval.beir import read_documents, read_queries
 from eval.retrieval.collection import Collection, indexed
 from eval.retrieval.stages import Ranker, first_documents, stages
+from ingest.beir import read_documents, read_queries
 from ingest.split import split
 
 if TYPE_CHECKING:

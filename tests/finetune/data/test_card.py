@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.types import PUBLIC, Access
-from finetune.data.card import make_card, read_card, strictest, write_card
-from finetune.data.example import Example, Text, read_examples, write_examples
+from finetune.data.card import Counts, make_card, read_card, strictest
+from finetune.data.example import Example, Text, read_examples, write_example
 
 GROUPS = st.sampled_from(["everyone", "atlas", "cms", "user:ada", "bad"])
 RULES = st.builds(
@@ -32,10 +32,16 @@ def test_no_rule_at_all_lets_nobody_in() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_examples(tmp_path / "train.jsonl", [ONE])
-    source = {"kind": "squad", "name": "a.json", "licence": "CC0", "questions": 1, "sha256": "ab" * 32}
+    with (tmp_path / "train.jsonl").open("w") as file:
+        write_example(file, ONE)
+    counts = Counts()
+    counts.add(ONE)
+    source = {
+        "kind": "squad", "name": "a.json", "licence": "CC0", "questions": 1, "sha256": "ab" * 32,
+        "left out": {"that only measure": 3},
+    }  # fmt: skip
     access = strictest([PUBLIC, Access((frozenset({"atlas", "cms"}),), frozenset({"bad"}))])
-    write_card(tmp_path, make_card(tmp_path, 7, [source], {"train": [ONE]}, access))
+    make_card(tmp_path, {"seed": 7}, [source], {"train": counts.all()}, access)
     return tmp_path
 
 
@@ -53,6 +59,7 @@ def test_what_was_written_is_read(folder: Path) -> None:
     ]
     said = (folder / "card.md").read_text()
     assert "Readable by atlas or cms and everyone, but not bad" in said
+    assert "Left out of a.json: 3 that only measure." in said
     assert "| squad: a.json | CC0 | 1 | abababababababab |" in said
 
 
@@ -60,6 +67,13 @@ def test_a_file_that_changed_is_noticed(folder: Path) -> None:
     with (folder / "train.jsonl").open("a") as file:
         file.write("\n")
     with pytest.raises(ValueError, match=r"train\.jsonl is not what card\.json says"):
+        read_card(folder)
+
+
+def test_a_card_that_was_loosened_is_noticed(folder: Path) -> None:
+    card = folder / "card.json"
+    card.write_text(card.read_text().replace('"bad"', '"nobody"'))
+    with pytest.raises(ValueError, match="was changed after it was made"):
         read_card(folder)
 
 

@@ -1,4 +1,4 @@
-"""No question has a foot in two parts, and a document that is added moves no other."""
+"""No question has a foot in two parts, the same text is in one part, and what is added moves nothing else."""
 
 from __future__ import annotations
 
@@ -6,37 +6,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.data.asked import Asked, Place
-from finetune.data.deal import deal
+from finetune.data.deal import PARTS, Deal, text_name
 
-KEYS = st.tuples(st.sampled_from("ab"), st.integers(0, 30).map(str))
-
-
-def question(number: int, keys: set[tuple[str, str]]) -> Asked:
-    return Asked(str(number), "?", about=tuple(Place(*key, 0, 1) for key in sorted(keys)))
+NAMES = st.integers(0, 30).map(str)
+JOINED = st.lists(st.sets(NAMES, min_size=1, max_size=3), max_size=12)
 
 
-@given(st.sets(KEYS, min_size=1), st.data(), st.integers())
-def test_a_question_is_in_one_part(documents: set[tuple[str, str]], data: st.DataObject, seed: int) -> None:
-    some = st.sets(st.sampled_from(sorted(documents)), max_size=3)
-    asked = [question(n, keys) for n, keys in enumerate(data.draw(st.lists(some, max_size=10)))]
-    dealt = deal(documents, asked, 0.3, 0.3, seed)
-    assert dealt.keys() == documents
-    for one in asked:
-        assert len({dealt[key] for key in one.documents}) <= 1
+@given(JOINED, st.integers())
+def test_what_is_joined_is_in_one_part(joined: list[set[str]], seed: int) -> None:
+    deal = Deal(joined, 0.3, 0.3, seed)
+    for names in joined:
+        assert len({deal.part(name) for name in names}) == 1
 
 
-@given(st.sets(KEYS, min_size=2), st.integers())
-def test_a_document_that_is_added_moves_no_other(documents: set[tuple[str, str]], seed: int) -> None:
-    added = min(documents)
-    before = deal(documents - {added}, [], 0.3, 0.3, seed)
-    after = deal(documents, [], 0.3, 0.3, seed)
-    assert {key: after[key] for key in before} == before
+@given(JOINED, st.randoms(use_true_random=False), st.integers())
+def test_the_order_makes_no_difference(joined: list[set[str]], random: object, seed: int) -> None:
+    other = list(joined)
+    random.shuffle(other)  # type: ignore[attr-defined]
+    names = sorted({name for names in joined for name in names} | {"alone"})
+    one, two = Deal(joined, 0.3, 0.3, seed), Deal(other, 0.3, 0.3, seed)
+    assert [one.part(name) for name in names] == [two.part(name) for name in names]
+
+
+@given(JOINED, st.integers())
+def test_what_is_added_moves_nothing_else(joined: list[set[str]], seed: int) -> None:
+    before, after = Deal(joined, 0.3, 0.3, seed), Deal([{"x", "y"}, *joined], 0.3, 0.3, seed)
+    for name in map(str, range(31)):
+        assert after.part(name) == before.part(name)
 
 
 def test_parts_are_as_large_as_wished() -> None:
-    documents = {("s", str(number)) for number in range(10_000)}
-    dealt = list(deal(documents, [], 0.1, 0.25, seed=3).values())
+    deal = Deal([], 0.1, 0.25, seed=3)
+    dealt = [deal.part(str(number)) for number in range(10_000)]
+    assert set(dealt) == set(PARTS)
     assert dealt.count("validation") == pytest.approx(1000, abs=4 * 30)
     assert dealt.count("test") == pytest.approx(2500, abs=4 * 43)
 
@@ -44,4 +46,8 @@ def test_parts_are_as_large_as_wished() -> None:
 @pytest.mark.parametrize(("validation", "test"), [(-0.1, 0.2), (0.1, -0.2), (0.5, 0.5)])
 def test_shares_that_leave_nothing_are_refused(validation: float, test: float) -> None:
     with pytest.raises(ValueError, match="leave something to train on"):
-        deal({("s", "1")}, [], validation, test, 1)
+        Deal([], validation, test, 1)
+
+
+def test_a_text_has_one_name_however_it_is_set() -> None:
+    assert text_name("Gulls\n breed  here.") == text_name("gulls breed here.") != text_name("Gulls breed there.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from finetune.data.asked import Place, Questions
+from finetune.data.asked import Place, Questions, wording
 from finetune.data.beir import read_beir
 from finetune.data.scifact import read_scifact
 from finetune.data.squad import read_squad
@@ -61,12 +61,28 @@ def test_squad(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{", "JSONDecodeError"), ("[]", "TypeError"), ('{"data": [{"title": "x"}]}', "KeyError: 'paragraphs'")],
+    [
+        ("{", "JSONDecodeError"),
+        (
+            '{"data": [{"title": "x", "paragraphs": [{"context": "c", "qas": [{"id": "q", "question": "?",'
+            ' "answers": []}]}]}]}',
+            "ValueError: question q has no answer",
+        ),
+        ("[]", "TypeError"),
+        ('{"data": [{"title": "x"}]}', "KeyError: 'paragraphs'"),
+    ],
 )
 def test_what_is_not_squad_is_named(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(ValueError, match=rf"x\.json is not in the format of SQuAD: {said}"):
         read_squad([tmp_path / "x.json"])
+
+
+def test_squad_without_a_question_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"There is no question in .*x\.json"):
+        read_squad([squad(tmp_path / "x.json")])
+    with pytest.raises(ValueError, match=r"a folder without a \.json file"):
+        read_squad([])
 
 
 def test_an_answer_must_stand_where_the_file_says(tmp_path: Path) -> None:
@@ -98,7 +114,7 @@ def test_scifact(tmp_path: Path) -> None:
     found = read_scifact(tmp_path)
     held, open_ = found.asked
     assert cut(found, held.answered_at) == ["They lay 3 eggs.", "Few survive.", "Gulls breed here."]
-    assert (held.id, held.answerable, open_.answerable, open_.answered_at) == ("scifact-1", "yes", "no", ())
+    assert (held.id, held.answerable, open_.answerable, open_.answered_at) == ("1", "yes", "no", ())
     assert cut(found, open_.about) == ["Gulls breed here. They lay 3 eggs. Few survive.", "Terns migrate."]
     assert held.documents == {("scifact", "7")}
 
@@ -110,6 +126,12 @@ def test_scifact(tmp_path: Path) -> None:
         (claim(1, [0], held="9"), "line 1: there is no abstract '9'"),
         (claim(1, cited=(9,)), "line 1: there is no abstract '9'"),
         ({**claim(1), "claim": 3}, "line 1: 'claim' must be of type str, found 3"),
+        ({**claim(1), "claim": " "}, "the question 1 is empty"),
+        (claim(1, [0], held=""), "line 1: there is no abstract ''"),
+        (
+            {**claim(1), "evidence_sentences": ["0"]},
+            "line 1: 'evidence_sentences' must be a list of texts or of numbers",
+        ),
     ],
 )
 def test_what_is_not_scifact_is_named(row: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -136,12 +158,28 @@ def beir(tmp_path: Path) -> Path:
 def test_beir(beir: Path) -> None:
     found = read_beir(beir, "train")
     (only,) = found.asked
-    assert (only.id, only.question, only.answerable) == ("birds-a", "Query a?", "unknown")
+    assert (only.id, only.question, only.answerable) == ("a", "Query a?", "unknown")
     assert cut(found, only.about) == ["They breed.", "Auk"]
 
 
-@pytest.mark.parametrize("line", ["a\t1", "z\t1\t1", "a\t9\t1"])
+@pytest.mark.parametrize("line", ["a\t1", "z\t1\t1", "a\t9\t1", "a\t1\thigh"])
 def test_what_is_not_beir_is_named(beir: Path, line: str) -> None:
     (beir / "qrels/train.tsv").write_text(f"query-id\tcorpus-id\tscore\n{line}\n")
-    with pytest.raises(ValueError, match=r"train\.tsv, line 2: expected a query, a document and a grade"):
+    with pytest.raises(ValueError, match=r"train\.tsv"):
         read_beir(beir, "train")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "stands"),
+    [
+        ("5 GeV", "at 5 GeV.", True),
+        ("5 GeV", "at 12.5 GeV", False),
+        ("300 events", "1,300 events", False),
+        ("at noon", "leaves At\n noon, daily", True),
+        ("3", "3.5", False),
+        ("3", "3. Then", True),
+        ("noon", "noontide", False),
+    ],
+)
+def test_an_answer_stands_as_words_and_numbers_of_its_own(answer: str, text: str, stands: bool) -> None:
+    assert bool(wording(answer).search(text)) == stands
