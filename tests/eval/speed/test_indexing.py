@@ -7,6 +7,8 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from eval.speed import files, pipelines
 from eval.speed.process import forget_peak, in_fresh_process, memory
 from eval.speed.texts import Texts, documents
@@ -45,6 +47,7 @@ def test_indexed_files_are_counted(texts: Texts, tmp_path: Path) -> None:
     assert 0 < found.memory < 2**30
 
 
+@pytest.mark.long  # it opens three embedders in processes of their own
 def test_pipelines_read_the_same_documents_and_only_ours_loses_nothing(
     data: Path, texts: Texts, embedder: Embedder, tmp_path: Path
 ) -> None:
