@@ -191,6 +191,7 @@ with module.LLMServer(seconds=1.0, model={model!r}, port=int(sys.argv[sys.argv.i
 """
 
 
+@pytest.mark.usefixtures("embedder")  # converted before: what torch leaves then is not meant here
 def test_a_table_ends_the_server_that_it_started(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
