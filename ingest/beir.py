@@ -6,7 +6,6 @@ models", NeurIPS 2021: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from assistant.json_lines import objects
 from assistant.types import Document
-from ingest.structure import sections_of
+from ingest.documents import document
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,7 @@ def read_documents(folder: Path) -> Iterator[Document]:
     for where, row in _rows(folder / "corpus.jsonl"):
         key, title, text = (_field(where, row, name) for name in ("_id", "title", "text"))
         text = text if text.strip() else title
-        revision = hashlib.sha256(f"{title}\0{text}".encode()).hexdigest()[:16]
-        yield Document("", key, revision, title, "", "beir", text, sections_of(text, title))
+        yield document("beir", key, title, text)
 
 
 def read_queries(folder: Path) -> dict[str, str]:

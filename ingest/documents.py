@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assistant.types import PUBLIC, Document, Item
 from ingest.split import split
+from ingest.structure import sections_of
 from ingest.sync.reading import READING
 
 if TYPE_CHECKING:
     from assistant.embed import Embedder
     from assistant.library import Library
     from assistant.progress import Progress
+
+
+def document(source: str, key: str, title: str, text: str) -> Document:
+    """A text of the benchmark `source`, which everyone may read; its revision is the hash of title and text."""
+    revision = hashlib.sha256(f"{title}\0{text}".encode()).hexdigest()[:16]
+    return Document(source, key, revision, title, "", source, text, sections_of(text, title))
 
 
 def index(
@@ -33,8 +41,8 @@ def index(
             vanished.discard(one.key)
             item = Item(source, one.key, "indexed", revision=one.revision, stamp=stamp)
             if one.key not in known or known[one.key][0] != item:
-                document = replace(one, source=source)
-                writer.put(document, split(document, embedder.token_starts, embedder.max_tokens))
+                renamed = replace(one, source=source)
+                writer.put(renamed, split(renamed, embedder.token_starts, embedder.max_tokens))
                 writer.record(item, PUBLIC)
             progress(done, len(documents), "documents indexed")
         for key in vanished:

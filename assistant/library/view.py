@@ -167,15 +167,11 @@ class View:
 
     def document(self, source: str, key: str) -> Document | None:
         """The document whole, or None where there is none that the caller may read."""
-        found = self._document(source, key)
+        found = self.with_chunks(source, key)
         return found[0] if found else None
 
-    def chunks(self, source: str, key: str) -> list[Chunk]:
-        """What the document was cut into, in order; nothing where there is none that the caller may read."""
-        found = self._document(source, key)
-        return found[1] if found else []
-
-    def _document(self, source: str, key: str) -> tuple[Document, list[Chunk]] | None:
+    def with_chunks(self, source: str, key: str) -> tuple[Document, list[Chunk]] | None:
+        """As `document`, with what it was cut into, in order."""
         where = "source = ? AND key = ? AND shelf IN (SELECT value FROM json_each(?))"
         return catalog.document(self._connection, where, (source, key, self._shelves))
 

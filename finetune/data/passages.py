@@ -55,7 +55,10 @@ class Searched:
 
     def _relevant(self, one: Asked, key: Key, found: Sequence[Passage]) -> list[Text]:
         """The chunks of a document that hold an answer, with its spans; the best one where no more is known."""
-        document, chunks = self.view.document(*key), self.view.chunks(*key)
+        whole = self.view.with_chunks(*key)
+        if whole is None:
+            return []
+        document, chunks = whole
         answered = _in(one.answered_at, key)
         chosen = [chunk for chunk in chunks if _meets(answered, chunk)]
         if not answered:
@@ -63,8 +66,9 @@ class Searched:
             ranks = {passage.start: passage.rank for passage in found if (passage.source, passage.key) == key}
             near = [chunk for chunk in chunks if _meets(about, chunk)]
             chosen = sorted(near, key=lambda chunk: (ranks.get(chunk.start, _FOUND + 1), chunk.start))[:1]
-        name, title = "/".join(key), document.title if document else ""
-        return [Text(name, title, chunk.section, chunk.text, _spans(answered, chunk)) for chunk in chosen]
+        return [
+            Text("/".join(key), document.title, chunk.section, chunk.text, _spans(answered, chunk)) for chunk in chosen
+        ]
 
 
 def _in(places: Iterable[Place], key: Key) -> list[Place]:

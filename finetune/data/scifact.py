@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from assistant.json_lines import objects
 from assistant.types import Document
 from finetune.data.asked import Asked, Key, Place, Questions
-from finetune.data.document import document
+from ingest.documents import document
 
 SOURCE = "scifact"
 _TEXTS, _NUMBERS = TypeAdapter(list[str]), TypeAdapter(list[int])

@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.types import Document
 from finetune.data.asked import Asked, Key, Place, Questions
-from finetune.data.document import document
+from ingest.documents import document
 
 SOURCE = "squad"
 
